@@ -1,0 +1,1 @@
+"""Drivers: what the instruments say, in the words of the domain."""

@@ -1,0 +1,1 @@
+"""Microscope cameras: a folder of images and HTTP-MJPEG."""

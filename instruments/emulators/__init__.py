@@ -1,0 +1,1 @@
+"""The same instruments without hardware, over real ptys and sockets, able to misbehave."""

@@ -1,0 +1,1 @@
+"""The TI DLP NIRscan Nano over its serial command interface."""

@@ -1,0 +1,1 @@
+"""The neural networks and what trains, exports and serves them."""

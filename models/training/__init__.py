@@ -1,0 +1,1 @@
+"""Datasets, training and grouped evaluation."""

@@ -1,0 +1,1 @@
+"""A seeded generator of paired spectra and micrographs with known fibre shares."""

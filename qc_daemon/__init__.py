@@ -1,0 +1,1 @@
+"""The station: its domain, its story and its commands."""

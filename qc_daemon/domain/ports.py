@@ -1,0 +1,138 @@
+"""What the story needs of the outer world, in the words of an inspection."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from qc_daemon.domain.composition import Composition
+from qc_daemon.domain.image import CleanedImage, Frame
+from qc_daemon.domain.inspection import Acquisition, Conclusion, Defect, ModelVersion, ReportFile
+from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, Spectrum, WhiteReference
+
+
+class Clock(Protocol):
+    """Two clocks: UTC for people, monotonic for intervals and order."""
+
+    def now(self) -> datetime:
+        """Return the aware UTC time."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Return seconds that never run backwards."""
+        ...
+
+
+class NirSpectrometer(Protocol):
+    """A NIR spectrometer, opened by its context manager.
+
+    Every method raises `InstrumentError` when the device does not answer as it should.
+    """
+
+    @property
+    def identity(self) -> InstrumentIdentity:
+        """The device that answered when the link was opened."""
+        ...
+
+    def measure(self) -> Scan:
+        """Measure one averaged scan: detector counts over wavelength in nm."""
+        ...
+
+    def factory_reference(self) -> Scan:
+        """Return the white reference scan that the maker stored in the device."""
+        ...
+
+
+class MicroscopeCamera(Protocol):
+    """A microscope camera, opened by its context manager."""
+
+    @property
+    def identity(self) -> InstrumentIdentity:
+        """The camera and, for a network camera, where it is."""
+        ...
+
+    def frame_after(self, monotonic_s: float) -> Frame:
+        """Return the first whole frame captured after that moment of the monotonic clock.
+
+        Raises:
+            InstrumentError: no such frame came in time.
+        """
+        ...
+
+
+class ImageCleaner(Protocol):
+    """Finds debris in a frame and fills it."""
+
+    @property
+    def version(self) -> ModelVersion:
+        """What did the cleaning."""
+        ...
+
+    def clean(self, frame: Frame) -> CleanedImage:
+        """Return the frame with its debris filled and the mask; known pixels bit-identical."""
+        ...
+
+
+class CompositionPredictor(Protocol):
+    """Infers fibre shares from a spectrum and, if there is one, a micrograph."""
+
+    @property
+    def version(self) -> ModelVersion:
+        """The checkpoint that answers, by the digest of its folder."""
+        ...
+
+    def predict(self, spectrum: Spectrum, image: CleanedImage | None) -> Composition:
+        """Return shares, intervals, class, novelty and evidence. Deterministic."""
+        ...
+
+
+class DefectDetector(Protocol):
+    """Finds faults of the fabric."""
+
+    @property
+    def version(self) -> ModelVersion:
+        """What looked for defects."""
+        ...
+
+    def find(self, image: CleanedImage) -> tuple[Defect, ...]:
+        """Return the defects; pixels that were filled never count as one."""
+        ...
+
+
+class InspectionStore(Protocol):
+    """Keeps facts and opinions. One process writes."""
+
+    def add_acquisition(self, acquisition: Acquisition) -> int:
+        """Accept an acquisition: on return its bytes are on disk. Returns its station number."""
+        ...
+
+    def add_conclusion(self, number: int, conclusion: Conclusion) -> None:
+        """Store a conclusion beside the acquisition; nothing is overwritten."""
+        ...
+
+    def add_report(self, number: int, conclusion_id: str, report: ReportFile) -> None:
+        """Record a report that was written for a conclusion."""
+        ...
+
+    def add_reference(self, reference: WhiteReference) -> None:
+        """Store a white reference; from now on it is the valid one for its instrument."""
+        ...
+
+    def current_reference(self, serial: str) -> WhiteReference | None:
+        """Return the newest white reference of an instrument."""
+        ...
+
+    def unconcluded(self) -> Sequence[int]:
+        """Return the numbers of accepted acquisitions without a conclusion, oldest first."""
+        ...
+
+    def load_acquisition(self, number: int) -> Acquisition:
+        """Return an acquisition, decoded anew from its stored bytes."""
+        ...
+
+
+class ReportWriter(Protocol):
+    """Turns records into a document."""
+
+    def write(self, number: int, acquisition: Acquisition, conclusion: Conclusion) -> ReportFile:
+        """Write the certificate of one inspection and return where it is."""
+        ...

@@ -1,0 +1,66 @@
+"""Why a measurement or a verdict is what it is: codes with figures, worded elsewhere in zh and en."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ReasonCode(StrEnum):
+    """One code per thing that can be said; `reports/wording.py` has the sentences."""
+
+    # the scan cannot be used
+    SATURATED = "saturated"
+    NO_SPECIMEN = "no_specimen"
+    LOW_SIGNAL = "low_signal"
+    TOO_FEW_BANDS = "too_few_bands"
+    # the white reference cannot be used
+    NO_REFERENCE = "no_reference"
+    REFERENCE_EXPIRED = "reference_expired"
+    REFERENCE_OTHER_INSTRUMENT = "reference_other_instrument"
+    REFERENCE_OTHER_SETTING = "reference_other_setting"
+    # the micrograph cannot be used
+    IMAGE_MISSING = "image_missing"
+    FRAME_STALE = "frame_stale"
+    FRAME_FROZEN = "frame_frozen"
+    FRAME_UNIFORM = "frame_uniform"
+    UNFOCUSED = "unfocused"
+    CLIPPED = "clipped"
+    TOO_MUCH_DEBRIS = "too_much_debris"
+    # the model's answer
+    NOVEL = "novel"
+    FIBRE_OUTSIDE_MODEL = "fibre_outside_model"
+    # the judgement
+    NO_LABEL = "no_label"
+    WITHIN_TOLERANCE = "within_tolerance"
+    OUTSIDE_TOLERANCE = "outside_tolerance"
+    UNDECIDED_WITHIN_UNCERTAINTY = "undecided_within_uncertainty"
+    UNDECLARED_FIBRE = "undeclared_fibre"
+
+
+# With one of these there is no spectrum to infer from: the result would be invented.
+BLOCKS_INFERENCE = frozenset(
+    {
+        ReasonCode.SATURATED,
+        ReasonCode.NO_SPECIMEN,
+        ReasonCode.LOW_SIGNAL,
+        ReasonCode.TOO_FEW_BANDS,
+        ReasonCode.NO_REFERENCE,
+        ReasonCode.REFERENCE_EXPIRED,
+        ReasonCode.REFERENCE_OTHER_INSTRUMENT,
+        ReasonCode.REFERENCE_OTHER_SETTING,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A code, what it is about, and the figure that decided with its limit (unit: see the wording)."""
+
+    code: ReasonCode
+    subject: str = ""
+    value: float | None = None
+    limit: float | None = None
+
+    @property
+    def blocks_inference(self) -> bool:
+        """Tell whether nothing may be inferred from the scan."""
+        return self.code in BLOCKS_INFERENCE

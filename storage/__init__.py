@@ -1,0 +1,1 @@
+"""Facts and opinions, kept for years."""
