@@ -6,8 +6,8 @@ from typing import Protocol
 
 from qc_daemon.domain.composition import Composition
 from qc_daemon.domain.image import CleanedImage, Frame
-from qc_daemon.domain.inspection import Acquisition, Conclusion, Defect, ModelVersion, ReportFile
-from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, Spectrum, WhiteReference
+from qc_daemon.domain.inspection import Acquisition, Conclusion, Defect, ModelVersion, ReportFile, Specimen
+from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, Spectrum, WhiteReference, WhiteTile
 
 
 class Clock(Protocol):
@@ -56,6 +56,18 @@ class MicroscopeCamera(Protocol):
         Raises:
             InstrumentError: no such frame came in time.
         """
+        ...
+
+
+class Line(Protocol):
+    """What brings fabric, and perhaps a white tile, in front of the instruments."""
+
+    def next_specimen(self) -> Specimen | None:
+        """Return the specimen that now lies there; None if the line has no more."""
+        ...
+
+    def show_white_tile(self) -> WhiteTile | None:
+        """Put the white tile in front of the spectrometer; None if this line cannot."""
         ...
 
 

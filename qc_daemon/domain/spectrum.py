@@ -91,6 +91,26 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class WhiteTile:
+    """A white tile with its certificate: reflectance (n,) 0..1 over wavelength_nm (n,)."""
+
+    id: str
+    wavelength_nm: NDArray[np.float64]
+    reflectance: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        wavelength_nm = frozen_array(self.wavelength_nm, np.float64, (None,), "wavelength_nm")
+        require_ascending(wavelength_nm, "wavelength_nm")
+        reflectance = frozen_array(self.reflectance, np.float64, wavelength_nm.shape, "reflectance")
+        object.__setattr__(self, "wavelength_nm", wavelength_nm)
+        object.__setattr__(self, "reflectance", reflectance)
+
+    def reflectance_at(self, wavelength_nm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the certified reflectance (m,) interpolated to wavelength_nm (m,)."""
+        return np.interp(wavelength_nm, self.wavelength_nm, self.reflectance)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class WhiteReference:
     """A scan of a white tile, and when and by which instrument it was taken.
 

@@ -1,0 +1,1 @@
+"""What tells the station that there is something to inspect."""

@@ -1,0 +1,25 @@
+"""A line that says nothing: each tick of the clock is a specimen of the configured roll."""
+
+from qc_daemon.domain.inspection import Specimen
+from qc_daemon.domain.ports import Clock
+from qc_daemon.domain.spectrum import WhiteTile
+from qc_daemon.domain.verdict import DeclaredLabel
+
+
+class TimerLine:
+    """Names specimens by roll and time; the position along the roll is not known and stays 0."""
+
+    def __init__(self, lot: str, roll: str, label: DeclaredLabel | None, clock: Clock) -> None:
+        self._lot = lot
+        self._roll = roll
+        self._label = label
+        self._clock = clock
+
+    def next_specimen(self) -> Specimen | None:
+        """Return what lies in front of the instruments now."""
+        moment = self._clock.now().strftime("%Y%m%dT%H%M%S.%fZ")
+        return Specimen(f"{self._roll or 'specimen'}-{moment}", self._lot, self._roll, 0.0, self._label)
+
+    def show_white_tile(self) -> WhiteTile | None:
+        """Return None: nothing on this line moves a tile."""
+        return None

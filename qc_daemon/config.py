@@ -1,0 +1,218 @@
+"""The configuration of a station: one TOML file, each key typed, described and checked.
+
+A wrong file never gets past `load_config`: it raises `ConfigError` with one line that names the
+file, the line, the key and what was expected.
+"""
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from qc_daemon.domain.errors import ConfigError, LabelError
+from qc_daemon.domain.verdict import TOLERANCES, parse_label
+
+DEFAULT_FILE = Path("qc.toml")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StationSection(_Section):
+    """What the station is called and where it keeps its data."""
+
+    name: str = Field("Line 1", description="Name of the line, printed on certificates.")
+    folder: Path = Field(Path("station"), description="Folder for database, journal, blobs and reports.")
+    language: Literal["zh", "en", "both"] = Field("both", description="Language of certificates.")
+
+
+class SpectrometerSection(_Section):
+    """The NIRscan Nano on its serial port."""
+
+    port: str = Field(
+        description="Device path (/dev/serial/by-id/...) or a URL of a device server "
+        "(socket://host:port, rfc2217://host:port)."
+    )
+    longest_scan_s: float = Field(60.0, gt=0, description="Give up a scan that takes longer, seconds.")
+
+
+class CameraSection(_Section):
+    """The microscope camera: an HTTP-MJPEG stream or a folder of images."""
+
+    url: str | None = Field(None, description="Address of an HTTP-MJPEG stream (http://host:port/path).")
+    folder: Path | None = Field(None, description="Folder of images, one taken for each inspection.")
+    um_per_pixel: float = Field(gt=0, description="Size of a pixel on the specimen, in µm.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "CameraSection":
+        if (self.url is None) == (self.folder is None):
+            raise ValueError("expected either url or folder")
+        return self
+
+
+class EmulatedLineSection(_Section):
+    """A line without hardware: emulated instruments in front of which the virtual mill's cloth moves."""
+
+    specimens: int = Field(48, gt=0, description="Specimens on the emulated roll; after the last, the first.")
+    seed: int = Field(1, ge=0, description="Seed of the virtual mill.")
+    scan_time_s: float = Field(0.5, ge=0, description="How long the emulated spectrometer scans, seconds.")
+
+
+class LineSection(_Section):
+    """When to inspect and what lies there, as long as no PLC or scanner says so."""
+
+    interval_s: float = Field(5.0, gt=0, description="Time between inspections, seconds.")
+    lot: str = Field("", description="Lot of the fabric on the line.")
+    roll: str = Field("", description="Roll of the fabric on the line.")
+    label: str = Field("", description='Declared label, such as "cotton 60 polyester 40".')
+
+    @field_validator("label")
+    @classmethod
+    def _readable(cls, text: str) -> str:
+        if text:
+            try:
+                parse_label(text)
+            except LabelError as error:
+                raise ValueError(str(error)) from error
+        return text
+
+
+class JudgementSection(_Section):
+    """Model, rule and limits."""
+
+    checkpoint: Path | None = Field(None, description="Model folder; the released ISiC-Net if not given.")
+    tolerance: str = Field("GB/T 29862-2013", description="Rule of the judgement: " + " or ".join(TOLERANCES))
+    max_reference_age_min: float = Field(
+        60.0, gt=0, description="A white tile reading older than this blocks results, minutes."
+    )
+    max_filled_percent: float = Field(
+        30.0, gt=0, le=100, description="Above this share of debris a micrograph is not measurable, percent."
+    )
+
+    @field_validator("tolerance")
+    @classmethod
+    def _known_rule(cls, name: str) -> str:
+        if name not in TOLERANCES:
+            raise ValueError("expected " + " or ".join(f'"{known}"' for known in TOLERANCES))
+        return name
+
+
+class Config(BaseSettings):
+    """A whole station. Environment variables QC_SECTION__KEY win over the file."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="QC_", env_nested_delimiter="__", toml_file=None
+    )
+
+    station: StationSection = StationSection()
+    spectrometer: SpectrometerSection | None = None
+    camera: CameraSection | None = None
+    emulated_line: EmulatedLineSection | None = None
+    line: LineSection = LineSection()
+    judgement: JudgementSection = JudgementSection()
+
+    @model_validator(mode="after")
+    def _instruments_named_once(self) -> "Config":
+        if self.emulated_line is not None and (self.spectrometer or self.camera):
+            raise ValueError("emulated_line: expected no [spectrometer] and no [camera] beside it")
+        if self.emulated_line is None and self.spectrometer is None:
+            raise ValueError(
+                "spectrometer: expected a section [spectrometer] with a port, or [emulated_line]"
+            )
+        return self
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a configuration file.
+
+    Raises:
+        ConfigError: the file is missing, is not TOML, or a key is wrong.
+    """
+    text = _read_toml(path)
+
+    class FileConfig(Config):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path)
+
+    try:
+        return FileConfig()
+    except ValidationError as error:
+        raise ConfigError(_one_line(path, text, error)) from error
+
+
+def _read_toml(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: expected a readable TOML file ({error})") from error
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: expected TOML: {error}") from error
+    return text
+
+
+def _one_line(path: Path, text: str, error: ValidationError) -> str:
+    first: Any = error.errors()[0]
+    location = [str(part) for part in first["loc"]]
+    key = ".".join(location)
+    line = _line_of(text, location)
+    where = f"{path}, line {line}" if line else str(path)
+    if first["type"] == "extra_forbidden":
+        return f"{where}: {key}: unknown key; {_known_keys(location)}"
+    expected = str(first["msg"]).removeprefix("Value error, ")
+    return f"{where}: {key}: {expected}" if key else f"{where}: {expected}"
+
+
+def _line_of(text: str, location: list[str]) -> int | None:
+    """Return the line of `section.key` in a TOML text, of its section if the key is absent."""
+    section_line = None
+    section = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[([^\]]+)\]", line)
+        if header:
+            section = header[1].strip()
+            if section == location[0] if location else False:
+                section_line = number
+        elif (
+            len(location) > 1
+            and section == location[0]
+            and re.match(rf"\s*{re.escape(location[1])}\s*=", line)
+        ):
+            return number
+        elif len(location) == 1 and not section and re.match(rf"\s*{re.escape(location[0])}\s*=", line):
+            return number
+    return section_line
+
+
+def _known_keys(location: list[str]) -> str:
+    fields = Config.model_fields
+    known = sorted(fields)
+    if len(location) > 1 and location[0] in fields:
+        section = _section_type(fields[location[0]].annotation)
+        known = sorted(section.model_fields)
+    close = difflib.get_close_matches(location[-1], known, n=1)
+    return f'did you mean "{close[0]}"?' if close else "expected one of " + ", ".join(known)
+
+
+def _section_type(annotation: Any) -> type[BaseModel]:
+    options = [annotation, *getattr(annotation, "__args__", ())]
+    return next(option for option in options if isinstance(option, type) and issubclass(option, BaseModel))

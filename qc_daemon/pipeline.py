@@ -1,0 +1,196 @@
+"""The story of one inspection.
+
+Facts are on disk before any model runs; what the models make of them is an opinion beside the
+facts. An acquisition without a conclusion is UNDECIDED, so a crash never looks like a pass.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from qc_daemon.domain.errors import InstrumentError
+from qc_daemon.domain.image import CleanedImage, Frame
+from qc_daemon.domain.inspection import Acquisition, Conclusion, ReportFile, Specimen
+from qc_daemon.domain.ports import (
+    Clock,
+    CompositionPredictor,
+    DefectDetector,
+    ImageCleaner,
+    InspectionStore,
+    MicroscopeCamera,
+    NirSpectrometer,
+    ReportWriter,
+)
+from qc_daemon.domain.quality import (
+    FrameLimits,
+    ScanLimits,
+    assess_cleaned,
+    assess_frame,
+    assess_reference,
+    assess_scan,
+    assess_spectrum,
+)
+from qc_daemon.domain.reasons import Reason, ReasonCode
+from qc_daemon.domain.spectrum import Spectrum, absorbance_spectrum
+from qc_daemon.domain.verdict import Tolerance, judge
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """Everything that turns facts into an opinion; swapping it never touches the facts."""
+
+    cleaner: ImageCleaner
+    predictor: CompositionPredictor
+    defect_detector: DefectDetector
+    tolerance: Tolerance
+    scan_limits: ScanLimits
+    frame_limits: FrameLimits
+    software_version: str
+    clock: Clock
+    new_id: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """The instruments, the judges, the store and the report writer of one line."""
+
+    spectrometer: NirSpectrometer
+    camera: MicroscopeCamera | None
+    judges: Judges
+    store: InspectionStore
+    report_writer: ReportWriter
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inspection:
+    """One inspection up to its stored conclusion, with the seconds that storing took."""
+
+    number: int
+    acquisition: Acquisition
+    conclusion: Conclusion
+    accept_seconds: float
+    record_seconds: float
+
+
+def inspect_specimen(station: Station, specimen: Specimen) -> Inspection:
+    """Measure, store and judge one specimen."""
+    clock, store = station.judges.clock, station.store
+    acquisition = acquire(station, specimen)
+    # The raw data is safe before any model runs.
+    number, accept_seconds = _timed(clock, lambda: store.add_acquisition(acquisition))
+    conclusion = conclude(station.judges, acquisition)
+    _, record_seconds = _timed(clock, lambda: store.add_conclusion(number, conclusion))
+    return Inspection(number, acquisition, conclusion, accept_seconds, record_seconds)
+
+
+def certify(station: Station, inspection: Inspection) -> tuple[ReportFile, float]:
+    """Write the certificate of an inspection, record it, and return it with the seconds it took.
+
+    Raises:
+        ReportFailed: the renderer failed; the stored conclusion is not touched by that.
+    """
+    number, conclusion = inspection.number, inspection.conclusion
+
+    def write() -> ReportFile:
+        report = station.report_writer.write(number, inspection.acquisition, conclusion)
+        station.store.add_report(number, conclusion.id, report)
+        return report
+
+    return _timed(station.judges.clock, write)
+
+
+def acquire(station: Station, specimen: Specimen) -> Acquisition:
+    """Ask the instruments about a specimen.
+
+    A camera that fails costs the micrograph, not the measurement.
+
+    Raises:
+        InstrumentError: the spectrometer failed; there is nothing to keep.
+    """
+    clock = station.judges.clock
+    triggered_at, triggered_monotonic_s = clock.now(), clock.monotonic_s()
+    scan = station.spectrometer.measure()
+    identity = station.spectrometer.identity
+    return Acquisition(
+        id=station.judges.new_id(),
+        specimen=specimen,
+        spectrometer=identity,
+        scan=scan,
+        white=station.store.current_reference(identity.serial),
+        camera_expected=station.camera is not None,
+        frame=_frame_or_none(station.camera, triggered_monotonic_s),
+        triggered_at=triggered_at,
+        triggered_monotonic_s=triggered_monotonic_s,
+        acquire_seconds=clock.monotonic_s() - triggered_monotonic_s,
+    )
+
+
+def conclude(judges: Judges, acquisition: Acquisition) -> Conclusion:
+    """Draw a conclusion from stored facts: calibrate, gate, clean, infer, find defects, judge."""
+    started_s = judges.clock.monotonic_s()
+    spectrum, scan_findings = calibrated_spectrum(acquisition, judges.scan_limits)
+    cleaned, image_findings = _cleaned_image(judges, acquisition)
+    measurable = cleaned if not image_findings else None
+    composition = judges.predictor.predict(spectrum, measurable) if spectrum is not None else None
+    defects = judges.defect_detector.find(measurable) if measurable is not None else ()
+    findings = scan_findings + image_findings
+    return Conclusion(
+        id=judges.new_id(),
+        acquisition_id=acquisition.id,
+        composition=composition,
+        cleaned=cleaned,
+        defects=defects,
+        tolerance=judges.tolerance,
+        verdict=judge(composition, acquisition.specimen.label, judges.tolerance, findings),
+        models=(judges.cleaner.version, judges.predictor.version, judges.defect_detector.version),
+        software_version=judges.software_version,
+        concluded_at=judges.clock.now(),
+        infer_seconds=judges.clock.monotonic_s() - started_s,
+    )
+
+
+def calibrated_spectrum(
+    acquisition: Acquisition, limits: ScanLimits
+) -> tuple[Spectrum | None, tuple[Reason, ...]]:
+    """Return the absorbance of an acquisition, or None, and everything that forbids to use it."""
+    scan, white = acquisition.scan, acquisition.white
+    findings = [
+        *assess_scan(scan, limits),
+        *assess_reference(white, scan, acquisition.spectrometer, acquisition.triggered_at, limits),
+    ]
+    if findings or white is None:
+        return None, tuple(findings)
+    spectrum = absorbance_spectrum(scan, white)
+    findings += assess_spectrum(spectrum, limits)
+    return (None if findings else spectrum), tuple(findings)
+
+
+def _cleaned_image(
+    judges: Judges, acquisition: Acquisition
+) -> tuple[CleanedImage | None, tuple[Reason, ...]]:
+    frame = acquisition.frame
+    if frame is None:
+        missing = (Reason(ReasonCode.IMAGE_MISSING),) if acquisition.camera_expected else ()
+        return None, missing
+    findings = tuple(assess_frame(frame, acquisition.triggered_monotonic_s, judges.frame_limits))
+    if findings:
+        return None, findings
+    cleaned = judges.cleaner.clean(frame)
+    return cleaned, tuple(assess_cleaned(cleaned, judges.frame_limits))
+
+
+def _frame_or_none(camera: MicroscopeCamera | None, triggered_monotonic_s: float) -> Frame | None:
+    if camera is None:
+        return None
+    try:
+        return camera.frame_after(triggered_monotonic_s)
+    except InstrumentError:
+        return None  # a gate says so and the verdict is REFER
+
+
+def _timed(clock: Clock, action: Callable[[], T]) -> tuple[T, float]:
+    started_s = clock.monotonic_s()
+    result = action()
+    return result, clock.monotonic_s() - started_s
