@@ -145,10 +145,10 @@ def load_config(path: Path) -> Config:
         def settings_customise_sources(
             cls,
             settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
+            init_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (the names are pydantic's)
             env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path)
 
@@ -183,22 +183,17 @@ def _one_line(path: Path, text: str, error: ValidationError) -> str:
 
 
 def _line_of(text: str, location: list[str]) -> int | None:
-    """Return the line of `section.key` in a TOML text, of its section if the key is absent."""
-    section_line = None
-    section = ""
+    """Return the line of a key in a TOML text; of its section if the key itself is not there."""
+    wanted_section, key = (location[0], location[1]) if len(location) > 1 else ("", "".join(location))
+    assignment = re.compile(rf"\s*{re.escape(key)}\s*=")
+    section, section_line = "", None
     for number, line in enumerate(text.splitlines(), start=1):
         header = re.match(r"\s*\[([^\]]+)\]", line)
         if header:
             section = header[1].strip()
-            if section == location[0] if location else False:
+            if location and section == location[0]:
                 section_line = number
-        elif (
-            len(location) > 1
-            and section == location[0]
-            and re.match(rf"\s*{re.escape(location[1])}\s*=", line)
-        ):
-            return number
-        elif len(location) == 1 and not section and re.match(rf"\s*{re.escape(location[0])}\s*=", line):
+        elif section == wanted_section and assignment.match(line):
             return number
     return section_line
 

@@ -54,13 +54,12 @@ class Judges:
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """The instruments, the judges, the store and the report writer of one line."""
+    """The instruments, the judges and the store of one line."""
 
     spectrometer: NirSpectrometer
     camera: MicroscopeCamera | None
     judges: Judges
     store: InspectionStore
-    report_writer: ReportWriter
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,20 +84,26 @@ def inspect_specimen(station: Station, specimen: Specimen) -> Inspection:
     return Inspection(number, acquisition, conclusion, accept_seconds, record_seconds)
 
 
-def certify(station: Station, inspection: Inspection) -> tuple[ReportFile, float]:
-    """Write the certificate of an inspection, record it, and return it with the seconds it took.
+def certify(
+    judges: Judges,
+    store: InspectionStore,
+    writer: ReportWriter,
+    number: int,
+    acquisition: Acquisition,
+    conclusion: Conclusion,
+) -> tuple[ReportFile, float]:
+    """Write the certificate of a stored conclusion, record it, and return it with the seconds it took.
 
     Raises:
         ReportFailed: the renderer failed; the stored conclusion is not touched by that.
     """
-    number, conclusion = inspection.number, inspection.conclusion
 
     def write() -> ReportFile:
-        report = station.report_writer.write(number, inspection.acquisition, conclusion)
-        station.store.add_report(number, conclusion.id, report)
+        report = writer.write(number, acquisition, conclusion)
+        store.add_report(number, conclusion.id, report)
         return report
 
-    return _timed(station.judges.clock, write)
+    return _timed(judges.clock, write)
 
 
 def acquire(station: Station, specimen: Specimen) -> Acquisition:

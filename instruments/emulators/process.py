@@ -1,5 +1,6 @@
 """An emulator as a child process: started, told what to show, and gone with its parent."""
 
+import contextlib
 import json
 import queue
 import subprocess
@@ -77,10 +78,8 @@ class EmulatorProcess:
 
     def _stop(self) -> None:
         assert self._child.stdin is not None and self._child.stdout is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):  # it may have ended already
             self._child.stdin.close()
-        except BrokenPipeError:
-            pass  # it has ended already
         try:
             self._child.wait(_STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:

@@ -113,6 +113,15 @@ class DefectDetector(Protocol):
 class InspectionStore(Protocol):
     """Keeps facts and opinions. One process writes."""
 
+    @property
+    def accepting(self) -> bool:
+        """Whether acquisitions can still be accepted; False after the journal failed, until a restart."""
+        ...
+
+    def drain(self) -> int:
+        """Bring what waits in the journal into the database, in order; return how many still wait."""
+        ...
+
     def add_acquisition(self, acquisition: Acquisition) -> int:
         """Accept an acquisition: on return its bytes are on disk. Returns its station number."""
         ...
@@ -137,8 +146,16 @@ class InspectionStore(Protocol):
         """Return the numbers of accepted acquisitions without a conclusion, oldest first."""
         ...
 
+    def unreported(self) -> Sequence[int]:
+        """Return the numbers of acquisitions whose current conclusion has no report, oldest first."""
+        ...
+
     def load_acquisition(self, number: int) -> Acquisition:
         """Return an acquisition, decoded anew from its stored bytes."""
+        ...
+
+    def load_conclusion(self, number: int) -> Conclusion:
+        """Return the current (newest) conclusion of an acquisition."""
         ...
 
 

@@ -15,9 +15,10 @@ from qc_daemon.domain.image import CleanedImage, Frame
 from qc_daemon.domain.reasons import Reason, ReasonCode
 from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, Spectrum, WhiteReference
 
-# Kernel of a Gaussian of σ = 1 px: sensor noise must not pass for sharpness (a flat grey image
-# with noise scores higher than sharp fabric without it).
-_SMOOTHING = np.exp(-0.5 * np.arange(-3, 4) ** 2)
+# Kernel of a Gaussian of σ = 2 px: sensor noise must not pass for sharpness (a flat grey image with
+# noise scores higher than sharp fabric without it). The Laplacian of white noise falls with σ⁻⁶, that
+# of fibres, which are several pixels wide, hardly at all.
+_SMOOTHING = np.exp(-0.5 * (np.arange(-6, 7) / 2.0) ** 2)
 _SMOOTHING /= _SMOOTHING.sum()
 _FOCUS_TILES = 4
 
@@ -58,7 +59,7 @@ class FrameLimits:
     max_age_s: float = 10.0
     max_repeats: int = 2
     min_contrast: float = 2.0
-    min_focus: float = 2e-5
+    min_focus: float = 4e-6
     max_clipped_percent: float = 0.5
     max_filled_percent: float = 30.0
 

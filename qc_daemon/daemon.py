@@ -1,0 +1,270 @@
+"""Keeps the time: one worker thread with a monotonic loop inspects, the calendar does the rest.
+
+The loop does not use the scheduler, for a step of the wall clock stops interval jobs. Stopping is
+crashing: every start repairs what the last stop left before it takes new work.
+"""
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from qc_daemon.domain.errors import InstrumentError, ReportFailed, StoreUnavailable, Unavailable
+from qc_daemon.domain.ports import (
+    InspectionStore,
+    Line,
+    MicroscopeCamera,
+    NirSpectrometer,
+    ReportWriter,
+)
+from qc_daemon.pipeline import Inspection, Judges, Station, certify, conclude, inspect_specimen
+from qc_daemon.references import renew_reference
+from qc_daemon.status import LastInspection, StatusBoard
+
+log = structlog.get_logger()
+
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 30.0
+_BEAT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """The opened instruments of a station."""
+
+    spectrometer: NirSpectrometer
+    camera: MicroscopeCamera | None
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """All that the line loop works with; instruments are opened anew after each loss."""
+
+    judges: Judges
+    store: InspectionStore
+    report_writer: ReportWriter
+    line: Line
+    open_instruments: Callable[[], AbstractContextManager[Instruments]]
+    interval_s: float
+    renew_reference_after_s: float
+
+
+class LineLoop:
+    """Inspects a specimen at each tick of a monotonic clock until told to stop or the line ends."""
+
+    def __init__(self, workplace: Workplace, board: StatusBoard) -> None:
+        self._work = workplace
+        self._board = board
+        self._stop = threading.Event()
+        self._line_ended = False
+        self._undecidable: set[int] = set()
+
+    def stop(self) -> None:
+        """Finish the inspection that is running and return from `run`."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Catch up with what an earlier stop left, then inspect.
+
+        Raises:
+            QcError: something without which the station may not go on, such as a journal that
+                cannot be written or an inference worker out of restarts.
+        """
+        self._catch_up()
+        waits = _growing_waits()
+        while not (self._stop.is_set() or self._line_ended):
+            try:
+                with self._work.open_instruments() as instruments:
+                    self._announce(instruments)
+                    waits = _growing_waits()
+                    self._inspect_until_trouble(instruments)
+            except InstrumentError as error:
+                self._lose_instruments(error)
+                self._wait(next(waits))
+        self._board.update(state="stopped")
+
+    def _inspect_until_trouble(self, instruments: Instruments) -> None:
+        clock = self._work.judges.clock
+        due_s = clock.monotonic_s()
+        while not self._stop.is_set():
+            self._inspect_next(instruments)
+            if self._line_ended:
+                return
+            due_s = max(due_s + self._work.interval_s, clock.monotonic_s())
+            self._wait(due_s - clock.monotonic_s())
+
+    def _inspect_next(self, instruments: Instruments) -> None:
+        work = self._work
+        self._catch_up()
+        renew_reference(
+            instruments.spectrometer,
+            work.line,
+            work.store,
+            work.judges.clock,
+            work.judges.new_id,
+            work.renew_reference_after_s,
+        )
+        specimen = work.line.next_specimen()
+        if specimen is None:
+            self._line_ended = True
+            return
+        station = Station(instruments.spectrometer, instruments.camera, work.judges, work.store)
+        try:
+            self._publish(inspect_specimen(station, specimen))
+            self._write_missing_reports()
+        except StoreUnavailable as error:
+            self._store_trouble(error)
+
+    def _catch_up(self) -> None:
+        """Do what a stop or an outage left undone: drain the journal, conclude, report."""
+        store = self._work.store
+        try:
+            pending = store.drain()
+            self._draw_missing_conclusions()
+            self._write_missing_reports()
+        except StoreUnavailable as error:
+            self._store_trouble(error)
+            return
+        self._board.clear_alarms("store")
+        self._board.update(journal_pending=pending)
+
+    def _draw_missing_conclusions(self) -> None:
+        store = self._work.store
+        for number in store.unconcluded():
+            if number in self._undecidable:
+                continue
+            try:
+                store.add_conclusion(number, conclude(self._work.judges, store.load_acquisition(number)))
+                log.info("concluded late", number=number)
+            except Unavailable:
+                raise
+            except Exception as error:
+                # One acquisition that no conclusion can be drawn from must not stop the line at every
+                # start. It stays UNDECIDED and an alarm says so.
+                self._undecidable.add(number)
+                log.exception("no conclusion can be drawn", number=number)
+                self._board.raise_alarm(f"undecided: number {number}: {error}")
+
+    def _write_missing_reports(self) -> None:
+        work = self._work
+        for number in work.store.unreported():
+            acquisition, conclusion = work.store.load_acquisition(number), work.store.load_conclusion(number)
+            try:
+                report, seconds = certify(
+                    work.judges, work.store, work.report_writer, number, acquisition, conclusion
+                )
+            except ReportFailed as error:
+                log.warning("certificate failed; it is tried again", number=number, error=str(error))
+                self._board.raise_alarm(f"report: {error}")
+                return
+            log.info("certified", number=number, report=report.path, report_s=round(seconds, 3))
+        self._board.clear_alarms("report")
+
+    def _store_trouble(self, error: StoreUnavailable) -> None:
+        """Go on measuring into the journal; give up only if the journal itself cannot be written."""
+        if not self._work.store.accepting:
+            raise error
+        log.warning("database unavailable; acquisitions wait in the journal", error=str(error))
+        self._board.raise_alarm(f"store: {error}")
+
+    def _publish(self, inspection: Inspection) -> None:
+        verdict = inspection.conclusion.verdict
+        specimen = inspection.acquisition.specimen
+        log.info(
+            "inspected",
+            number=inspection.number,
+            specimen=specimen.id,
+            verdict=verdict.outcome.value,
+            reasons=[reason.code.value for reason in verdict.reasons],
+            acquire_s=round(inspection.acquisition.acquire_seconds, 3),
+            accept_s=round(inspection.accept_seconds, 3),
+            infer_s=round(inspection.conclusion.infer_seconds, 3),
+            models=[f"{model.name}@{model.digest[:12]}" for model in inspection.conclusion.models],
+        )
+        last = LastInspection(
+            inspection.number,
+            specimen.id,
+            verdict.outcome.value,
+            inspection.conclusion.concluded_at.isoformat(),
+        )
+        self._board.update(state="running", last_inspection=last)
+
+    def _announce(self, instruments: Instruments) -> None:
+        self._board.clear_alarms("instrument")
+        self._board.instrument("spectrometer", "connected", instruments.spectrometer.identity.serial)
+        if instruments.camera is not None:
+            self._board.instrument("camera", "connected", instruments.camera.identity.serial)
+        self._board.update(state="running")
+
+    def _lose_instruments(self, error: InstrumentError) -> None:
+        log.warning("instrument lost", error=str(error))
+        for name, entry in self._board.status.instruments.items():
+            self._board.instrument(name, "lost", entry.serial)
+        self._board.clear_alarms("instrument")
+        self._board.raise_alarm(f"instrument: {error}")
+        self._board.update(state="degraded")
+
+    def _wait(self, seconds: float) -> None:
+        """Wait, interruptible by `stop`, with a heartbeat now and then."""
+        clock = self._work.judges.clock
+        until_s = clock.monotonic_s() + seconds
+        while (left_s := until_s - clock.monotonic_s()) > 0 and not self._stop.wait(min(left_s, _BEAT_S)):
+            self._board.update()
+
+
+class WatchedThread(threading.Thread):
+    """A thread that keeps the error it died of, so that its owner can end with it."""
+
+    def __init__(self, work: Callable[[], None], name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self._work = work
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        """Do the work; whatever it raises is kept for the owner."""
+        try:
+            self._work()
+        except BaseException as error:
+            self.error = error
+
+
+def run_line(loop: LineLoop, nightly: Callable[[], None], stop_requested: threading.Event) -> None:
+    """Run the loop in its thread beside the calendar until it ends or a stop is requested.
+
+    Args:
+        loop: the line loop.
+        nightly: a check that the calendar runs at 02:00 UTC each day.
+        stop_requested: set by the signal handlers.
+
+    Raises:
+        the error that the loop died of.
+    """
+    # Jobs live in memory: a database job store lets the scheduler thread die silently.
+    calendar = BackgroundScheduler(
+        timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+    )
+    calendar.add_job(nightly, "cron", hour=2, id="nightly")
+    calendar.start()
+    worker = WatchedThread(loop.run, "line-loop")
+    worker.start()
+    try:
+        while worker.is_alive():
+            if stop_requested.wait(0.2):
+                loop.stop()
+            worker.join(0.05)
+    finally:
+        calendar.shutdown(wait=False)
+    if worker.error is not None:
+        raise worker.error
+
+
+def _growing_waits() -> Iterator[float]:
+    """Yield waits that double from 0.5 s to 30 s, each with jitter so that devices do not march in step."""
+    wait_s = _FIRST_WAIT_S
+    while True:
+        yield wait_s * random.uniform(0.75, 1.25)
+        wait_s = min(2 * wait_s, _LONGEST_WAIT_S)

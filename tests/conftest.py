@@ -1,0 +1,18 @@
+"""What all tests share: the place of recorded data, and builders importable by name."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="session")
+def qc_data() -> Path:
+    """The folder of recorded spectra and images; tests that need it skip without it."""
+    folder = os.environ.get("QC_DATA", "")
+    if not folder:
+        pytest.skip("QC_DATA is not set: no recorded spectra and images here")
+    return Path(folder)

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+
+from qc_daemon.config import load_config
+from qc_daemon.domain.errors import ConfigError
+
+EXAMPLE = Path(__file__).parent.parent.parent / "qc.example.toml"
+
+
+def test_the_example_configuration_loads() -> None:
+    config = load_config(EXAMPLE)
+    assert config.spectrometer is not None
+    assert config.camera is not None
+    assert config.judgement.tolerance == "GB/T 29862-2013"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('[station]\nnmae = "x"\n[emulated_line]', 'line 2: station.nmae: unknown key; did you mean "name"?'),
+        ("colour = 1\n[emulated_line]", "line 1: colour: unknown key; expected one of camera"),
+        ("[spectrometer]\nport = 3", "line 2: spectrometer.port: Input should be a valid string"),
+        (
+            '[spectrometer]\nport = "a"\n[line]\nlabel = "cotton 50"',
+            'line 4: line.label: label "cotton 50": shares sum to 50 %; expected 100 %',
+        ),
+        ("", "expected a section [spectrometer] with a port, or [emulated_line]"),
+        (
+            '[spectrometer]\nport = "a"\n[camera]\num_per_pixel = 1',
+            "line 3: camera: expected either url or folder",
+        ),
+        (
+            '[emulated_line]\n[judgement]\ntolerance = "mine"',
+            'line 3: judgement.tolerance: expected "GB/T 29862-2013" or "EU 1007/2011"',
+        ),
+        ("[station", "expected TOML"),
+    ],
+)
+def test_a_wrong_configuration_names_file_line_key_and_what_was_expected(
+    text: str, complaint: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "qc.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_config(file)
+    message = str(caught.value)
+    assert message.startswith(str(file))
+    assert complaint in message
+    assert "\n" not in message
+
+
+def test_a_missing_configuration_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="expected a readable TOML file"):
+        load_config(tmp_path / "none.toml")
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "qc.toml"
+    file.write_text('[station]\nname = "A"\n[emulated_line]', encoding="utf-8")
+    monkeypatch.setenv("QC_STATION__NAME", "B")
+    assert load_config(file).station.name == "B"
