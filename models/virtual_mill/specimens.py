@@ -1,0 +1,134 @@
+"""The virtual mill: paired scans and micrographs of fabrics whose composition is known.
+
+Specimen `index` of a seed is always the same, however many are made. Results on these specimens are
+simulated results.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.training.datasets import Dataset, write_dataset
+from models.virtual_mill.endmembers import FIBRES
+from models.virtual_mill.micrographs import Micrograph, render_micrograph
+from models.virtual_mill.spectra import (
+    Fabric,
+    ScanSetting,
+    VirtualScan,
+    draw_fabric,
+    draw_scan_setting,
+    nirscan_nano_axis,
+    simulate_scan,
+)
+
+# Of one, two and three fibres; blends make up most of what a mill has to check.
+_PARTS_PROBABILITY = (0.35, 0.45, 0.20)
+_LEAST_SHARE = 0.05
+_DEBRIS_PIECES_PROBABILITY = (0.80, 0.12, 0.05, 0.03)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VirtualSpecimen:
+    """One virtual piece of fabric, its scan and its micrograph.
+
+    Attributes:
+        name: unique within a seed.
+        shares: mass share of each of `FIBRES`.
+    """
+
+    name: str
+    shares: tuple[float, ...]
+    fabric: Fabric
+    setting: ScanSetting
+    scan: VirtualScan
+    micrograph: Micrograph
+
+
+def make_specimens(
+    count: int,
+    seed: int,
+    wavelength_nm: NDArray[np.float64] | None = None,
+    size_px: int = 256,
+    um_per_pixel: float = 1.0,
+) -> Iterator[VirtualSpecimen]:
+    """Yield `count` specimens of a seed, on the axis of a NIRscan Nano unless another is given."""
+    axis = nirscan_nano_axis() if wavelength_nm is None else wavelength_nm
+    for index in range(count):
+        generator = np.random.default_rng([seed, index])
+        shares = _draw_shares(generator)
+        fabric = draw_fabric(shares, generator)
+        setting = draw_scan_setting(generator)
+        scan = simulate_scan(fabric, setting, axis, generator)
+        pieces = int(generator.choice(len(_DEBRIS_PIECES_PROBABILITY), p=_DEBRIS_PIECES_PROBABILITY))
+        micrograph = render_micrograph(shares, generator, size_px, um_per_pixel, pieces)
+        name = f"mill-{seed}-{index:05d}"
+        yield VirtualSpecimen(name, fabric.shares, fabric, setting, scan, micrograph)
+
+
+def write_mill(folder: Path, specimens: int, seed: int) -> Dataset:
+    """Write `specimens` virtual specimens as a dataset folder; the same seed gives the same bytes.
+
+    `images/` holds the micrographs, `masks/` the debris of those that have some, paired by stem.
+    """
+    folder = Path(folder)
+    for part in ("images", "masks"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    rows = [_keep(folder, specimen) for specimen in make_specimens(specimens, seed)]
+    dataset = _dataset(folder, rows)
+    write_dataset(dataset)
+    return dataset
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Row:
+    """What stays of a specimen once its image is on disk."""
+
+    name: str
+    shares: tuple[float, ...]
+    scan: VirtualScan
+    image_path: Path
+    um_per_pixel: float
+
+
+def _keep(folder: Path, specimen: VirtualSpecimen) -> _Row:
+    image_path = folder / "images" / f"{specimen.name}.png"
+    micrograph = specimen.micrograph
+    _write_png(image_path, cv2.cvtColor(micrograph.pixels, cv2.COLOR_RGB2BGR))
+    if micrograph.debris_mask.any():
+        _write_png(folder / "masks" / image_path.name, micrograph.debris_mask.astype(np.uint8) * 255)
+    return _Row(specimen.name, specimen.shares, specimen.scan, image_path, micrograph.um_per_pixel)
+
+
+def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
+    _, encoded = cv2.imencode(".png", pixels)
+    path.write_bytes(encoded.tobytes())
+
+
+def _dataset(folder: Path, rows: Sequence[_Row]) -> Dataset:
+    return Dataset(
+        folder=folder,
+        wavelength_nm=rows[0].scan.wavelength_nm,
+        absorbance=np.array([row.scan.absorbance for row in rows]),
+        fibres=FIBRES,
+        shares=np.array([row.shares for row in rows]),
+        specimens=tuple(row.name for row in rows),
+        conditions=("",) * len(rows),
+        image_paths=tuple(row.image_path for row in rows),
+        um_per_pixel=np.array([row.um_per_pixel for row in rows]),
+        sample_counts=np.array([row.scan.sample_counts for row in rows]),
+        reference_counts=np.array([row.scan.reference_counts for row in rows]),
+    )
+
+
+def _draw_shares(generator: np.random.Generator) -> dict[str, float]:
+    """Draw one to three fibres and mass shares of at least 5 %, uniform over the simplex above that."""
+    parts = 1 + int(generator.choice(len(_PARTS_PROBABILITY), p=_PARTS_PROBABILITY))
+    fibres = generator.choice(len(FIBRES), size=parts, replace=False)
+    shares = _LEAST_SHARE + (1.0 - parts * _LEAST_SHARE) * generator.dirichlet(np.ones(parts))
+    if parts == 1:
+        shares = np.ones(1)
+    return {FIBRES[fibre]: float(share) for fibre, share in zip(fibres, shares, strict=True)}
