@@ -10,7 +10,7 @@ demo: $(READY)
 	@$(BIN)/qc-daemon demo $(ARGS)
 
 run: $(READY)
-	@$(BIN)/qc-daemon run $(ARGS)
+	@$(BIN)/qc-daemon run --config qc.demo.toml $(ARGS)
 
 test: $(READY)
 	@$(BIN)/python -m pytest $(ARGS)

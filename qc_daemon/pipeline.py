@@ -6,6 +6,7 @@ facts. An acquisition without a conclusion is UNDECIDED, so a crash never looks 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from qc_daemon.domain.errors import InstrumentError
@@ -67,6 +68,7 @@ class Inspection:
     """One inspection up to its stored conclusion, with the seconds that storing took."""
 
     number: int
+    accepted_at: datetime
     acquisition: Acquisition
     conclusion: Conclusion
     accept_seconds: float
@@ -78,10 +80,10 @@ def inspect_specimen(station: Station, specimen: Specimen) -> Inspection:
     clock, store = station.judges.clock, station.store
     acquisition = acquire(station, specimen)
     # The raw data is safe before any model runs.
-    number, accept_seconds = _timed(clock, lambda: store.add_acquisition(acquisition))
+    accepted, accept_seconds = _timed(clock, lambda: store.add_acquisition(acquisition))
     conclusion = conclude(station.judges, acquisition)
-    _, record_seconds = _timed(clock, lambda: store.add_conclusion(number, conclusion))
-    return Inspection(number, acquisition, conclusion, accept_seconds, record_seconds)
+    _, record_seconds = _timed(clock, lambda: store.add_conclusion(accepted.number, conclusion))
+    return Inspection(accepted.number, accepted.at, acquisition, conclusion, accept_seconds, record_seconds)
 
 
 def certify(

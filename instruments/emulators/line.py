@@ -25,7 +25,8 @@ class EmulatedLine:
         images: the micrograph of each row, or None for a line without a camera.
         scan_time_s: how long a scan takes; 0 also takes the pacing off the serial line.
         loop: start again after the last specimen.
-        has_tile: whether the line can show a white tile.
+        reference_of_row: which recorded white reference belongs to each row, for a line of recordings;
+            None for a line that has a white tile to show.
     """
 
     def __init__(
@@ -35,15 +36,17 @@ class EmulatedLine:
         images: Sequence[Path] | None,
         scan_time_s: float,
         loop: bool,
-        has_tile: bool,
+        reference_of_row: Sequence[int] | None,
     ) -> None:
         self._specimens = specimens
         self._tape = tape
         self._images = images
         self._scan_time_s = scan_time_s
         self._loop = loop
-        self._has_tile = has_tile
+        self._reference_of_row = reference_of_row
         self._next_row = 0
+        self._reference_shown = reference_of_row[0] if reference_of_row is not None else None
+        self._reference_changed = False
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -61,6 +64,7 @@ class EmulatedLine:
                 self._camera = stack.enter_context(
                     EmulatorProcess("instruments.emulators.mjpeg_camera", ["--images", str(listing)])
                 )
+            self._spectrometer.tell("present 0")  # whose recorded reference the instrument now holds
             self._open = stack.pop_all()
         return self
 
@@ -90,11 +94,18 @@ class EmulatedLine:
         if self._camera is not None:
             self._camera.tell(f"present {row}")
         self._next_row = row + 1
+        if self._reference_of_row is not None:
+            self._reference_changed = self._reference_of_row[row] != self._reference_shown
+            self._reference_shown = self._reference_of_row[row]
         return self._specimens[row]
+
+    def reference_changed(self) -> bool:
+        """Tell whether this row was recorded with another white reference than the row before."""
+        return self._reference_changed
 
     def show_white_tile(self) -> WhiteTile | None:
         """Put the white tile in front of the spectrometer, if the line has one."""
-        if not self._has_tile:
+        if self._reference_of_row is not None:
             return None
         self._spectrometer.tell("present white")
         return _TILE

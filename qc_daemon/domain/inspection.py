@@ -45,6 +45,14 @@ class Acquisition:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """The promise for an acquisition: its number on this station, and when its bytes were on disk."""
+
+    number: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Defect:
     """A fault of the fabric seen in the micrograph; box in pixels of the frame.
 

@@ -6,7 +6,15 @@ from typing import Protocol
 
 from qc_daemon.domain.composition import Composition
 from qc_daemon.domain.image import CleanedImage, Frame
-from qc_daemon.domain.inspection import Acquisition, Conclusion, Defect, ModelVersion, ReportFile, Specimen
+from qc_daemon.domain.inspection import (
+    Accepted,
+    Acquisition,
+    Conclusion,
+    Defect,
+    ModelVersion,
+    ReportFile,
+    Specimen,
+)
 from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, Spectrum, WhiteReference, WhiteTile
 
 
@@ -122,8 +130,8 @@ class InspectionStore(Protocol):
         """Bring what waits in the journal into the database, in order; return how many still wait."""
         ...
 
-    def add_acquisition(self, acquisition: Acquisition) -> int:
-        """Accept an acquisition: on return its bytes are on disk. Returns its station number."""
+    def add_acquisition(self, acquisition: Acquisition) -> Accepted:
+        """Accept an acquisition: on return its bytes are on disk. Returns its station number and time."""
         ...
 
     def add_conclusion(self, number: int, conclusion: Conclusion) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from qc_daemon.domain.image import CleanedImage, Frame
 from qc_daemon.domain.reasons import Reason, ReasonCode
-from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, Spectrum, WhiteReference
+from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, Spectrum, WhiteReference, same_axis
 
 # Kernel of a Gaussian of σ = 2 px: sensor noise must not pass for sharpness (a flat grey image with
 # noise scores higher than sharp fabric without it). The Laplacian of white noise falls with σ⁻⁶, that
@@ -80,7 +80,8 @@ def assess_reference(
         return
     if white.instrument.serial != instrument.serial:
         yield Reason(ReasonCode.REFERENCE_OTHER_INSTRUMENT, white.instrument.serial)
-    if not white.scan.settings.comparable_with(scan.settings):
+    comparable = white.scan.settings.comparable_with(scan.settings)
+    if not (comparable and same_axis(white.scan.wavelength_nm, scan.wavelength_nm)):
         yield Reason(ReasonCode.REFERENCE_OTHER_SETTING, white.scan.settings.config_name)
     age_s = (at - white.taken_at).total_seconds()
     if white.source == "tile" and not 0.0 <= age_s <= limits.max_reference_age_s:

@@ -1,0 +1,1 @@
+"""What `make bench` runs, and long forms of tests."""

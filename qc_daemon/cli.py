@@ -1,0 +1,55 @@
+"""The command line: assembles the commands and turns errors into one line and an exit status.
+
+0 done · 1 done, and the answer is no · 2 wrong arguments or input · 3 an instrument or the database
+is not available.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import click
+import structlog
+import typer
+
+from qc_daemon.commands import archive, line, workshop
+from qc_daemon.domain.errors import QcError
+
+app = typer.Typer(
+    help="Quality control for a textile line: NIR spectra and micrographs to a verdict and a certificate.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for room in (line, archive, workshop):
+    room.register(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its status."""
+    _log_to_stderr()
+    try:
+        status = app(args=arguments, standalone_mode=False)
+    except QcError as error:
+        typer.echo(f"qc-daemon: {error}", err=True)
+        sys.exit(error.exit_status)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _log_to_stderr() -> None:
+    """Log to stderr: coloured lines for people, JSON lines for a pipe or a journal."""
+    person = sys.stderr.isatty()
+    renderer = structlog.dev.ConsoleRenderer() if person else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )

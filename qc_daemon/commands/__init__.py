@@ -1,0 +1,1 @@
+"""The commands of `qc-daemon`, grouped by who types them."""

@@ -1,0 +1,105 @@
+"""Commands of the archive: conclude, report, history, fsck, db."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from qc_daemon import wiring
+from qc_daemon.commands.output import console, print_json, say, table
+from qc_daemon.config import DEFAULT_FILE
+from qc_daemon.domain.errors import InputError
+from qc_daemon.pipeline import conclude as draw_conclusion
+
+ConfigOption = Annotated[Path, typer.Option("--config", help="Configuration file of the station.")]
+StationOption = Annotated[
+    Path | None, typer.Option("--station", help="Station folder; that of the configuration if not given.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    for command in (conclude, report, fsck):
+        app.command()(command)
+    history = typer.Typer(help="Ask the history of the station.", no_args_is_help=True)
+    history.command("sql")(history_sql)
+    app.add_typer(history, name="history")
+    db = typer.Typer(help="The schema of the database.", no_args_is_help=True)
+    db.command("upgrade")(db_upgrade)
+    db.command("current")(db_current)
+    app.add_typer(db, name="db")
+
+
+def conclude(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Numbers or ids.")] = None,
+    all_of_them: Annotated[bool, typer.Option("--all", help="Every acquisition of the station.")] = False,
+    model: Annotated[Path | None, typer.Option(help="Model folder to use instead of the active one.")] = None,
+    config: ConfigOption = DEFAULT_FILE,
+    station: StationOption = None,
+) -> None:
+    """Draw new conclusions from stored facts; the old ones stay."""
+    if bool(ids) == all_of_them:
+        raise InputError("conclude: expected either ids or --all")
+    with wiring.open_archive(wiring.archive_config(config, station), model) as (judges, store):
+        numbers = store.numbers() if all_of_them else [store.find(one) for one in ids or []]
+        for number in numbers:
+            conclusion = draw_conclusion(judges, store.load_acquisition(number))
+            store.add_conclusion(number, conclusion)
+            say(f"{number}: {conclusion.verdict.outcome.value}")
+
+
+def report(
+    one: Annotated[str, typer.Argument(metavar="ID", help="Number or id of an inspection.")],
+    lang: Annotated[Literal["zh", "en", "both"] | None, typer.Option(help="Language.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write; certificate-N.pdf if not given.")] = None,
+    config: ConfigOption = DEFAULT_FILE,
+    station: StationOption = None,
+) -> None:
+    """Write the certificate of an inspection from its stored records."""
+    typer.echo(wiring.write_certificate(wiring.archive_config(config, station), one, lang, out))
+
+
+def fsck(
+    config: ConfigOption = DEFAULT_FILE, station: StationOption = None, as_json: JsonOption = False
+) -> int:
+    """Check every promise of the station from outside; exit status 1 if one is broken."""
+    found = wiring.check_promises(wiring.station_folder(config, station))
+    if as_json:
+        print_json({"ok": found.ok, "checked": dict(found.checked), "problems": list(found.problems)})
+    else:
+        for what, count in found.checked.items():
+            typer.echo(f"checked {count} {what}")
+        for problem in found.problems:
+            typer.echo(f"PROBLEM {problem}")
+        typer.echo("clean" if found.ok else f"{len(found.problems)} problems")
+    return 0 if found.ok else 1
+
+
+def history_sql(
+    sql: Annotated[str, typer.Argument(help="A SELECT over the views of docs/history.md.")],
+    config: ConfigOption = DEFAULT_FILE,
+    station: StationOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run one read-only query, with a time and a row limit."""
+    answer = wiring.run_query(wiring.station_folder(config, station), sql)
+    if as_json:
+        print_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
+        return
+    rows = table(*answer.columns)
+    for row in answer.rows:
+        rows.add_row(*("" if cell is None else str(cell) for cell in row))
+    console().print(rows)
+    if answer.truncated:
+        say(f"only the first {len(answer.rows)} rows are shown")
+
+
+def db_upgrade(config: ConfigOption = DEFAULT_FILE, station: StationOption = None) -> None:
+    """Bring the database to the schema of this software."""
+    typer.echo(wiring.upgrade_database(wiring.station_folder(config, station)))
+
+
+def db_current(config: ConfigOption = DEFAULT_FILE, station: StationOption = None) -> None:
+    """Print the schema revision of the database."""
+    typer.echo(wiring.database_revision(wiring.station_folder(config, station)))

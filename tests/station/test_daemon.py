@@ -1,0 +1,162 @@
+import threading
+from pathlib import Path
+
+import pytest
+from fakes import (
+    FakeClock,
+    FakeLine,
+    FakePredictor,
+    FakeSpectrometer,
+    FakeWriter,
+    MemoryStore,
+    fake_judges,
+    opening,
+)
+
+from qc_daemon.clock import SystemClock
+from qc_daemon.daemon import Instruments, LineLoop, Workplace, run_line
+from qc_daemon.domain.errors import LinkLost, ReportFailed, StoreUnavailable
+from qc_daemon.status import StatusBoard, read_status
+
+
+class Bench:
+    """A workplace of fakes, its loop and its published status."""
+
+    def __init__(self, folder: Path, sessions: list, specimens: int = 3, **changes) -> None:
+        self.store = changes.pop("store", MemoryStore())
+        self.writer = changes.pop("writer", FakeWriter())
+        self.line = FakeLine(specimens)
+        self.file = folder / "status.json"
+        self.board = StatusBoard(self.file, SystemClock())
+        work = Workplace(
+            judges=fake_judges(changes.pop("clock", SystemClock()), **changes),
+            store=self.store,
+            report_writer=self.writer,
+            line=self.line,
+            open_instruments=opening(*sessions),
+            interval_s=0.0,
+            renew_reference_after_s=1800.0,
+        )
+        self.loop = LineLoop(work, self.board)
+
+    @property
+    def status(self) -> dict:
+        return read_status(self.file, SystemClock().now())
+
+
+def test_the_loop_inspects_and_certifies_until_the_line_ends(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, [Instruments(FakeSpectrometer(), None)])
+    bench.loop.run()
+    assert list(bench.store.conclusions) == [1, 2, 3]
+    assert bench.writer.written == [1, 2, 3]
+    assert bench.line.tiles_shown == 1
+    assert bench.status["last_inspection"]["specimen"] == "S-3"
+    assert bench.status["state"] == "stopped"
+
+
+def test_a_lost_instrument_is_opened_again_and_the_line_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qc_daemon.daemon._FIRST_WAIT_S", 0.001)
+    lost = Instruments(FakeSpectrometer([200_000.0, 100_000.0, LinkLost("unplugged")]), None)
+    bench = Bench(tmp_path, [lost, LinkLost("not there yet"), Instruments(FakeSpectrometer(), None)])
+    bench.loop.run()
+    assert list(bench.store.conclusions) == [1, 2]  # one of three specimens passed by meanwhile
+    assert bench.status["instruments"]["spectrometer"]["state"] == "connected"
+    assert bench.status["alarms"] == []
+
+
+def test_what_an_earlier_stop_left_is_concluded_and_certified_first(tmp_path: Path) -> None:
+    from builders import an_acquisition
+
+    store = MemoryStore()
+    store.add_acquisition(an_acquisition())
+    bench = Bench(tmp_path, [Instruments(FakeSpectrometer(), None)], specimens=0, store=store)
+    bench.loop.run()
+    assert list(store.conclusions) == [1]
+    assert bench.writer.written == [1]
+
+
+def test_a_locked_database_does_not_stop_acquisition(tmp_path: Path) -> None:
+    store = MemoryStore()
+    bench = Bench(tmp_path, [Instruments(FakeSpectrometer(), None)], store=store)
+    store.database_down = True
+    bench.loop.run()
+    assert list(store.acquisitions) == [1, 2, 3]
+    assert bench.status["alarms"] == ["store: the database is locked"]
+
+
+def test_a_broken_journal_ends_the_station(tmp_path: Path) -> None:
+    store = MemoryStore()
+    store.journal_broken = True
+    bench = Bench(tmp_path, [Instruments(FakeSpectrometer(), None)], store=store)
+    with pytest.raises(StoreUnavailable, match="journal"):
+        bench.loop.run()
+
+
+def test_a_failed_certificate_raises_an_alarm_and_is_tried_again(tmp_path: Path) -> None:
+    writer = FakeWriter([ReportFailed("renderer hangs")])
+    bench = Bench(tmp_path, [Instruments(FakeSpectrometer(), None)], specimens=2, writer=writer)
+    bench.loop.run()
+    assert sorted(writer.written) == [1, 2]
+    assert bench.status["alarms"] == []
+
+
+def test_an_acquisition_that_cannot_be_concluded_does_not_stop_every_start(tmp_path: Path) -> None:
+    from builders import an_acquisition
+
+    store = MemoryStore()
+    store.add_acquisition(an_acquisition())
+    predictor = FakePredictor(ZeroDivisionError("poison"))
+    bench = Bench(
+        tmp_path, [Instruments(FakeSpectrometer(), None)], specimens=0, store=store, predictor=predictor
+    )
+    bench.loop.run()
+    assert store.conclusions == {}
+    assert bench.status["alarms"] == ["undecided: number 1: poison"]
+
+
+def test_a_stop_ends_the_loop_between_two_inspections(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, [Instruments(FakeSpectrometer(), None)], specimens=10**6)
+    stop = threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    run_line(bench.loop, lambda: None, stop)
+    assert len(bench.store.conclusions) == len(bench.store.acquisitions) > 0
+
+
+def test_the_error_that_the_loop_died_of_reaches_the_process(tmp_path: Path) -> None:
+    store = MemoryStore()
+    store.journal_broken = True
+    bench = Bench(tmp_path, [Instruments(FakeSpectrometer(), None)], store=store)
+    with pytest.raises(StoreUnavailable):
+        run_line(bench.loop, lambda: None, threading.Event())
+
+
+def test_a_wall_clock_step_does_not_stop_the_loop(tmp_path: Path) -> None:
+    clock = FakeClock()
+    bench = Bench(tmp_path, [Instruments(FakeSpectrometer(), None)], clock=clock)
+    clock.advance(-3600.0)
+    bench.loop.run()
+    assert list(bench.store.conclusions) == [1, 2, 3]
+
+
+def test_the_status_of_a_killed_station_is_stopped(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "from pathlib import Path; from qc_daemon.status import StatusBoard\n"
+        "from qc_daemon.clock import SystemClock\n"
+        f"StatusBoard(Path({str(tmp_path)!r}) / 'status.json', SystemClock()).update(state='running')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert read_status(tmp_path / "status.json", SystemClock().now())["state"] == "stopped"
+
+
+def test_a_station_whose_heart_does_not_beat_is_hanging(tmp_path: Path) -> None:
+    clock = FakeClock()
+    board = StatusBoard(tmp_path / "status.json", clock)
+    board.update(state="running")
+    assert read_status(tmp_path / "status.json", clock.now())["state"] == "running"
+    clock.advance(120.0)
+    assert read_status(tmp_path / "status.json", clock.now())["state"] == "hanging"
