@@ -1,0 +1,242 @@
+"""The NIRscan Nano as a spectrometer: how a scan is set up, taken, checked and read."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from instruments.nirscan_nano.codec import Command
+from instruments.nirscan_nano.dialogue import Dialogue, LinkCounters
+from instruments.nirscan_nano.payloads import (
+    DeviceStatus,
+    FileType,
+    decode_error_status,
+    decode_firmware,
+    decode_text,
+    decode_unsigned,
+    encode_device_time,
+)
+from instruments.nirscan_nano.scan_container import ScanRecord, decode_scan, scan_of
+from instruments.transport import ByteLink
+from qc_daemon.domain.errors import (
+    DeviceBusy,
+    DeviceFault,
+    InstrumentError,
+    LinkLost,
+    LinkTimeout,
+    ProtocolError,
+)
+from qc_daemon.domain.ports import Clock
+from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, ScanSettings
+
+_KIND = "nirscan-nano"
+_POLL_S = 0.1
+_POLLS_PER_SCAN = 20  # a scan shorter than two seconds is asked for more often
+_MAX_FILE_SIZE = 65536  # a scan has 3822 bytes
+_ATTEMPTS_TO_START = 3
+
+
+class NirscanNano:
+    """A TI NIRscan Nano on a serial line, as `qc_daemon.domain.ports.NirSpectrometer`.
+
+    A context manager: the link opens and the device is set up in `__enter__`, so everything that a
+    restarted device forgets is told again after each reconnect. After `LinkLost`, leave and enter again.
+
+    Args:
+        link: the serial line.
+        clock: sets the device's clock and measures deadlines.
+        config_index: which stored scan configuration to make active; None keeps the active one.
+        repeats: scans that the device averages; None keeps the configuration's number.
+        longest_scan_s: a scan that the device reports as running is waited for at least this long.
+            Recorded streams hold a scan of 39.9 s among others of 2.7 s.
+        stopping: tells whether the station wants to stop; then the wait ends with an error within half
+            a second.
+    """
+
+    def __init__(
+        self,
+        link: ByteLink,
+        clock: Clock,
+        *,
+        config_index: int | None = None,
+        repeats: int | None = None,
+        longest_scan_s: float = 60.0,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._link = link
+        self._clock = clock
+        self._config_index = config_index
+        self._repeats = repeats
+        self._longest_scan_s = longest_scan_s
+        self._stopping = stopping
+        self._identity: InstrumentIdentity | None = None
+        self._dialogue = Dialogue(link, clock, stopping)
+        self._estimated_s = 0.0
+        self._settings: ScanSettings | None = None
+
+    def __enter__(self) -> Self:
+        self._link.open()
+        try:
+            self._dialogue = Dialogue(self._link, self._clock, self._stopping)
+            self._identity = self._identify()
+            self._set_up()
+        except BaseException:
+            self._link.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._link.close()
+
+    @property
+    def identity(self) -> InstrumentIdentity:
+        """The device that answered when the link was opened."""
+        if self._identity is None:
+            raise LinkLost("the NIRscan Nano has not been opened")
+        return self._identity
+
+    @property
+    def link_counters(self) -> LinkCounters:
+        """What went wrong on the line and was put right, since the link was opened."""
+        return self._dialogue.counters
+
+    def measure(self) -> Scan:
+        """Measure one averaged scan: detector counts over wavelength in nm.
+
+        Raises:
+            DeviceBusy: the device is at work on a scan that was not asked for here.
+            DeviceFault: it refused, reported an error of its own, or lost its settings.
+            LinkTimeout: no reply, or the scan took longer than allowed.
+            ProtocolError: what came is no scan that can be used.
+            LinkLost: the device was unplugged.
+        """
+        self._start_scan()
+        self._await_scan()
+        self._require_no_error()
+        scan = self._read_scan(FileType.SCAN)
+        self._require_same_settings(scan.settings)
+        return scan
+
+    def factory_reference(self) -> Scan:
+        """Return the white reference scan that the maker stored in the device.
+
+        Raises:
+            InstrumentError: see `measure`.
+        """
+        return self._read_scan(FileType.FACTORY_REFERENCE)
+
+    def _identify(self) -> InstrumentIdentity:
+        ask = self._dialogue.ask
+        firmware = decode_firmware(ask(Command.VERSION))
+        serial = decode_text(ask(Command.SERIAL_NUMBER), "serial number")
+        try:
+            model = decode_text(ask(Command.MODEL_NAME), "model name")
+        except DeviceFault:
+            model = "NIRscan Nano"  # firmware before 2.1.0 does not know the command
+        return InstrumentIdentity(_KIND, model, serial, firmware)
+
+    def _set_up(self) -> None:
+        """Tell the device what it forgets when it restarts, and ask how long a scan takes."""
+        ask = self._dialogue.ask
+        self._settings = None
+        self._estimated_s = self._estimate_s()
+        if self._scan_running():
+            self._await_scan()  # of a session that ended before its scan did
+        ask(Command.RESET_ERRORS)
+        ask(Command.SET_HIBERNATE, b"\0")
+        ask(Command.SET_CLOCK, encode_device_time(self._clock.now()))
+        if self._config_index is not None:
+            ask(Command.SET_ACTIVE_CONFIG, bytes([self._config_index]))
+        if self._repeats is not None:
+            ask(Command.SET_REPEATS, self._repeats.to_bytes(2, "little"))
+        self._estimated_s = self._estimate_s()
+
+    def _estimate_s(self) -> float:
+        """Return how long the device thinks that a scan takes with its present settings, in s."""
+        return decode_unsigned(self._dialogue.ask(Command.SCAN_TIME), 4, "estimated scan time") / 1000.0
+
+    def _start_scan(self) -> None:
+        """Start a scan, and never a second one: after a lost reply the device is asked what it does."""
+        refusal: InstrumentError | None = None
+        for _ in range(_ATTEMPTS_TO_START):
+            if self._scan_running():
+                raise DeviceBusy("the device is still at work on an earlier scan")
+            try:
+                self._dialogue.ask_once(Command.START_SCAN, b"\0")
+            except (DeviceFault, DeviceBusy) as error:
+                refusal = error  # it answered, so nothing was started
+                self._dialogue.wait(_POLL_S)
+                continue
+            except (LinkTimeout, ProtocolError):
+                if not self._scan_running():
+                    raise
+                # It was idle a moment ago, so the scan that runs is ours.
+            return
+        self._require_no_error()
+        assert refusal is not None
+        raise refusal
+
+    def _await_scan(self) -> None:
+        limit_s = max(1.5 * self._estimated_s + 3.0, self._longest_scan_s)
+        started_s = self._clock.monotonic_s()
+        while not self._scan_done():
+            elapsed_s = self._clock.monotonic_s() - started_s
+            if elapsed_s > limit_s:
+                raise LinkTimeout(
+                    f"the scan still runs after {limit_s:g} s, the device estimated {self._estimated_s:g} s"
+                )
+            self._dialogue.wait(min(_POLL_S, max(self._estimated_s, elapsed_s) / _POLLS_PER_SCAN))
+
+    def _scan_running(self) -> bool:
+        status = decode_unsigned(self._dialogue.ask(Command.DEVICE_STATUS), 4, "device status")
+        return bool(status & DeviceStatus.SCAN_RUNNING)
+
+    def _scan_done(self) -> bool:
+        status = decode_unsigned(self._dialogue.ask(Command.SCAN_STATUS), 1, "scan status")
+        if status not in (0, 1):
+            raise ProtocolError(f"scan status is {status}, expected 0 or 1")
+        return status == 1
+
+    def _require_no_error(self) -> None:
+        errors = decode_error_status(self._dialogue.ask(Command.ERROR_STATUS))
+        if errors.sources:
+            self._dialogue.ask(Command.RESET_ERRORS)  # or the next scan would seem to have failed
+        if errors.spoils_scan:
+            raise DeviceFault(f"the device reports an error of {errors.words()}")
+
+    def _read_scan(self, file_type: FileType) -> Scan:
+        def read() -> tuple[ScanRecord, bytes]:
+            raw = self._read_file(file_type)
+            return decode_scan(raw), raw
+
+        # Inside the attempts, because bytes that pass the checksum may still be no scan.
+        record, raw = self._dialogue.attempt(read)
+        return scan_of(record, raw)
+
+    def _read_file(self, file_type: FileType) -> bytes:
+        """Read a file from its beginning: asking for its size rewinds it, each chunk moves on."""
+        reply = self._dialogue.ask_once(Command.FILE_SIZE, bytes([file_type]))
+        size = decode_unsigned(reply, 4, "file size")
+        if not 0 < size <= _MAX_FILE_SIZE:
+            raise ProtocolError(f"file {file_type.name} has {size} bytes, expected 1 to {_MAX_FILE_SIZE}")
+        content = bytearray()
+        while len(content) < size:
+            chunk = self._dialogue.ask_once(Command.FILE_CHUNK)
+            if not 0 < len(chunk) <= size - len(content):
+                raise ProtocolError(
+                    f"file {file_type.name} came with {len(chunk)} bytes at {len(content)} of {size}"
+                )
+            content += chunk
+        return bytes(content)
+
+    def _require_same_settings(self, settings: ScanSettings) -> None:
+        """Refuse a scan with other settings than the first of this session: the device has restarted."""
+        if self._settings is None:
+            self._settings = settings
+        if not settings.comparable_with(self._settings):
+            raise DeviceFault(
+                f'the device lost its settings: it scanned "{settings.config_name}" with '
+                f'{settings.scans_averaged} repeats, before "{self._settings.config_name}" with '
+                f"{self._settings.scans_averaged}; reconnect to set it up again"
+            )
