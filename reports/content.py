@@ -1,0 +1,92 @@
+"""What a certificate says: pure values from the records of one inspection, ready for the layout."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from qc_daemon.domain.inspection import Acquisition, Conclusion
+from qc_daemon.domain.verdict import Outcome
+from reports.charts import SpectrumChart, spectrum_chart
+from reports.fonts import printable
+from reports.micrograph import Micrograph, draw_micrograph
+from reports.page import CertificatePage, certificate_page
+from reports.record import certificate_record, measured_spectrum
+from reports.wording import LANGUAGES, Language
+
+ReportLanguage = Literal["zh", "en", "both"]
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateContent:
+    """All of a certificate but its layout.
+
+    Attributes:
+        number: the station's number of the acquisition.
+        pages: what is said, per language.
+        record: the attached record, UTF-8 JSON.
+    """
+
+    number: int
+    station_name: str
+    outcome: Outcome
+    concluded_at: datetime
+    spectrum: SpectrumChart | None
+    micrograph: Micrograph | None
+    pages: Mapping[Language, CertificatePage]
+    record: bytes
+
+
+def certificate_content(
+    number: int, acquisition: Acquisition, conclusion: Conclusion, station_name: str
+) -> CertificateContent:
+    """Gather what the certificate of one inspection says, in every language."""
+    composition, image = conclusion.composition, conclusion.cleaned
+    evidence = composition.evidence if composition else None
+    spectrum = measured_spectrum(acquisition)
+    return CertificateContent(
+        number=number,
+        station_name=station_name,
+        outcome=conclusion.verdict.outcome,
+        concluded_at=conclusion.concluded_at,
+        spectrum=spectrum_chart(spectrum, evidence) if spectrum else None,
+        micrograph=(
+            draw_micrograph(image, evidence.region_kept if evidence else None, conclusion.defects)
+            if image
+            else None
+        ),
+        pages={
+            language: certificate_page(acquisition, conclusion, spectrum, station_name, language)
+            for language in LANGUAGES
+        },
+        record=certificate_record(number, acquisition, conclusion, station_name),
+    )
+
+
+def layout_json(content: CertificateContent, language: ReportLanguage) -> str:
+    """Return what the template reads; "both" gives a Chinese page and then an English one."""
+    languages = LANGUAGES if language == "both" else (language,)
+    picture = content.micrograph
+    return json.dumps(
+        {
+            "number": content.number,
+            "station": printable(content.station_name),
+            "outcome": content.outcome.value,
+            "spectrum": asdict(content.spectrum) if content.spectrum else None,
+            "micrograph": asdict(picture) | {"jpeg": list(picture.jpeg)} if picture else None,
+            "pages": [_printable(asdict(content.pages[spoken])) for spoken in languages],
+        },
+        ensure_ascii=False,
+    )
+
+
+def _printable(value: Any) -> Any:
+    """Return a tree of JSON values with every text made printable."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {key: _printable(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_printable(inner) for inner in value]
+    return value

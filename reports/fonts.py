@@ -1,0 +1,51 @@
+"""The fonts of a certificate, and what they can show.
+
+They come from two Python packages, so a certificate looks the same on every machine and no font
+of the machine takes part. One family holds Latin and Chinese; the language of the text picks the
+mainland forms of the characters.
+"""
+
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+_PACKAGES = ("cvttf_NotoSansCJK_Regular", "cvttf_NotoSansCJK_Bold")
+_MISSING = "□"
+# Latin, Chinese punctuation, full-width forms, common ideographs, and the signs of the wording.
+_SURE_RANGES = (
+    (" ", "~"),
+    ("\u00a0", "\u00ff"),
+    ("\u3000", "\u303f"),
+    ("\uff01", "\uff60"),
+    ("\u4e00", "\u9fa5"),
+)
+_SURE_SIGNS = frozenset("—–−‘’“”…≤≥→")
+
+
+def font_folders() -> list[Path]:
+    """Return the folders of the certificate's fonts."""
+    return [Path(str(resources.files(package))) for package in _PACKAGES]
+
+
+def printable(text: str) -> str:
+    """Return `text` in one line with "□" for characters that the fonts cannot show.
+
+    PDF/A forbids missing glyphs: without this an unusual character in a lot's name would cost the
+    whole certificate. The attached record keeps the text untouched.
+    """
+    line = " ".join(text.split())
+    return "".join(ch if _surely_covered(ch) or ord(ch) in _covered() else _MISSING for ch in line)
+
+
+def _surely_covered(character: str) -> bool:
+    """Tell whether every font of the family has `character`, without reading a font."""
+    return any(first <= character <= last for first, last in _SURE_RANGES) or character in _SURE_SIGNS
+
+
+@cache
+def _covered() -> frozenset[int]:
+    """Code points that every font of the certificate has a glyph for."""
+    from matplotlib.ft2font import FT2Font  # seldom needed, and slow to import
+
+    paths = [next(folder.glob("*.otf")) for folder in font_folders()]
+    return frozenset.intersection(*(frozenset(FT2Font(str(path)).get_charmap()) for path in paths))

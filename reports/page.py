@@ -1,0 +1,166 @@
+"""What one page of a certificate says, in one language: every word and figure, no layout."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from qc_daemon.domain.composition import Composition
+from qc_daemon.domain.image import CleanedImage
+from qc_daemon.domain.inspection import Acquisition, Conclusion, Defect
+from qc_daemon.domain.reasons import ReasonCode
+from qc_daemon.domain.spectrum import Spectrum
+from qc_daemon.domain.verdict import Outcome
+from reports import wording
+from reports.provenance import (
+    Fact,
+    hash_facts,
+    identifier_facts,
+    identity_facts,
+    instrument_facts,
+    rule_facts,
+)
+from reports.shares import ShareLine, share_lines
+from reports.wording import Language, fibre_name, reason_sentence, term
+
+
+@dataclass(frozen=True, slots=True)
+class CertificatePage:
+    """One page; texts are ready to print.
+
+    Attributes:
+        headings: fixed words of the layout by key.
+        verdict: the outcome in this language.
+        other_verdict: the outcome in the other language, for whoever reads only that one.
+        advice: what the outcome means, in one sentence.
+        shares: empty when nothing was inferred; `shares_notes` says so.
+        defects: one line each, in the order of the numbered boxes; or the one line why there is none.
+    """
+
+    language: Language
+    headings: Mapping[str, str]
+    verdict: str
+    other_verdict: str
+    advice: str
+    identity: tuple[Fact, ...]
+    shares: tuple[ShareLine, ...]
+    shares_notes: tuple[str, ...]
+    reasons: tuple[str, ...]
+    spectrum_note: str
+    micrograph_notes: tuple[str, ...]
+    defects: tuple[str, ...]
+    instruments: tuple[Fact, ...]
+    rules: tuple[Fact, ...]
+    identifiers: tuple[Fact, ...]
+    hashes: tuple[Fact, ...]
+    limits: tuple[str, ...]
+
+
+def certificate_page(
+    acquisition: Acquisition,
+    conclusion: Conclusion,
+    spectrum: Spectrum | None,
+    station_name: str,
+    language: Language,
+) -> CertificatePage:
+    """Put an inspection into words."""
+    composition, verdict = conclusion.composition, conclusion.verdict
+    label = acquisition.specimen.label
+    shares = share_lines(composition, label, conclusion.tolerance, verdict, language) if composition else ()
+    return CertificatePage(
+        language=language,
+        headings=_headings(composition, language),
+        verdict=wording.OUTCOMES[verdict.outcome].of(language),
+        other_verdict=wording.OUTCOMES[verdict.outcome].of("en" if language == "zh" else "zh"),
+        advice=_advice(conclusion, language),
+        identity=tuple(identity_facts(acquisition, conclusion, station_name, language)),
+        shares=tuple(shares),
+        shares_notes=tuple(_shares_notes(composition, language)),
+        reasons=tuple(reason_sentence(reason, language) for reason in verdict.reasons),
+        spectrum_note=_spectrum_note(spectrum, composition, language),
+        micrograph_notes=tuple(_micrograph_notes(conclusion, language)),
+        defects=tuple(_defects(conclusion, language)),
+        instruments=tuple(instrument_facts(acquisition, language)),
+        rules=tuple(rule_facts(conclusion, language)),
+        identifiers=tuple(identifier_facts(acquisition, conclusion, language)),
+        hashes=tuple(hash_facts(acquisition, language)),
+        limits=tuple(_limits(composition, language)),
+    )
+
+
+def _headings(composition: Composition | None, language: Language) -> Mapping[str, str]:
+    headings = {key: words.of(language) for key, words in wording.HEADINGS.items()}
+    coverage = composition.interval_coverage if composition else 0.0
+    return headings | {"interval": headings["interval"].format(percent=100.0 * coverage)}
+
+
+def _advice(conclusion: Conclusion, language: Language) -> str:
+    verdict = conclusion.verdict
+    words = wording.ADVICE[verdict.outcome]
+    if verdict.outcome is Outcome.REFER:
+        if any(reason.blocks_inference for reason in verdict.reasons):
+            words = wording.MEASURE_AGAIN
+        elif any(reason.code is ReasonCode.NO_LABEL for reason in verdict.reasons):
+            words = wording.ENTER_LABEL
+    return words.of(language)
+
+
+def _shares_notes(composition: Composition | None, language: Language) -> Iterator[str]:
+    if composition is None:
+        yield wording.NO_SHARES.of(language)
+        return
+    yield wording.SHARES_KEY.of(language)
+    yield wording.SHARES_NOTE.of(language).format(
+        basis=term(composition.basis, language),
+        main=fibre_name(composition.main_fibre, language),
+        novelty=composition.novelty,
+        limit=composition.novelty_limit,
+    )
+
+
+def _spectrum_note(spectrum: Spectrum | None, composition: Composition | None, language: Language) -> str:
+    if spectrum is None:
+        return wording.NO_SPECTRUM.of(language)
+    return wording.SPECTRUM_NOTE.of(language) if composition else ""
+
+
+def _micrograph_notes(conclusion: Conclusion, language: Language) -> Iterator[str]:
+    image, composition = conclusion.cleaned, conclusion.composition
+    if image is None:
+        yield (wording.NO_MICROGRAPH_BUT_SHARES if composition else wording.NO_MICROGRAPH).of(language)
+        return
+    yield _debris_note(image, language)
+    if composition is not None and composition.evidence.region_kept.any():
+        yield wording.REGIONS_NOTE.of(language)
+
+
+def _debris_note(image: CleanedImage, language: Language) -> str:
+    if not image.debris_mask.any():
+        return wording.NO_DEBRIS_NOTE.of(language)
+    return wording.DEBRIS_NOTE.of(language).format(method=image.method, percent=image.filled_percent)
+
+
+def _defects(conclusion: Conclusion, language: Language) -> Iterator[str]:
+    if conclusion.cleaned is None:
+        yield wording.NO_DEFECT_SEARCH.of(language)
+    elif not conclusion.defects:
+        yield wording.NO_DEFECTS.of(language)
+    for number, defect in enumerate(conclusion.defects, 1):
+        yield _defect(number, defect, language)
+
+
+def _defect(number: int, defect: Defect, language: Language) -> str:
+    return wording.DEFECT.of(language).format(
+        number=number,
+        kind=term(defect.kind, language),
+        severity=term(defect.severity, language),
+        area=defect.area_mm2,
+        confidence=defect.confidence,
+    )
+
+
+def _limits(composition: Composition | None, language: Language) -> Iterator[str]:
+    for words in wording.LIMITS:
+        yield words.of(language)
+    if composition is not None:
+        known = [fibre_name(share.fibre, language) for share in composition.shares]
+        fibres = wording.SEPARATOR.of(language).join(known)
+        yield wording.MODEL_FIBRES.of(language).format(fibres=fibres)

@@ -1,0 +1,146 @@
+"""Where a result comes from: identity, instruments, references, models, rule and hashes, in words."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from qc_daemon.domain.image import Frame
+from qc_daemon.domain.inspection import Acquisition, Conclusion
+from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, WhiteReference
+from qc_daemon.domain.verdict import Tolerance
+from reports import wording
+from reports.record import sha256
+from reports.wording import Language, term
+
+_NOTHING = "—"
+_DIGEST_LETTERS = 12  # of a model's digest; the attached record has all of it
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A named value; `code` asks for a monospaced font."""
+
+    name: str
+    value: str
+    code: bool = False
+
+
+def identity_facts(
+    acquisition: Acquisition, conclusion: Conclusion, station_name: str, language: Language
+) -> Iterator[Fact]:
+    """Yield what was inspected, where and when."""
+    specimen = acquisition.specimen
+    yield _fact("specimen_id", specimen.id, language)
+    yield _fact("lot", specimen.lot, language)
+    yield _fact("roll", specimen.roll, language)
+    yield _fact("position", f"{specimen.position_m:.2f} m", language)
+    label = specimen.label.text if specimen.label else wording.NO_LABEL.of(language)
+    yield _fact("label", label, language)
+    yield _fact("station", station_name, language)
+    yield _fact("measured_at", _utc(acquisition.triggered_at), language)
+    yield _fact("concluded_at", _utc(conclusion.concluded_at), language)
+
+
+def instrument_facts(acquisition: Acquisition, language: Language) -> Iterator[Fact]:
+    """Yield the instruments as they were during the measurement, and the white reference."""
+    scan = acquisition.scan
+    yield _fact("spectrometer", _instrument(acquisition.spectrometer, language), language)
+    yield _fact("settings", _settings(scan, language), language)
+    yield _fact("conditions", _conditions(scan, language), language)
+    yield _fact("white", _white(acquisition.white, acquisition.triggered_at, language), language)
+    yield _fact("camera", _camera(acquisition.frame, acquisition.camera_expected, language), language)
+
+
+def rule_facts(conclusion: Conclusion, language: Language) -> Iterator[Fact]:
+    """Yield the rule, the models and the software that made the conclusion."""
+    yield _fact("rule", _rule(conclusion.tolerance, language), language)
+    yield _fact("guard_band", wording.GUARD_BAND.of(language), language)
+    for model in conclusion.models:
+        role = wording.MODEL.of(language).format(role=term(model.role, language))
+        yield Fact(role, f"{model.name} · {model.digest[:_DIGEST_LETTERS]}")
+    yield _fact("software", conclusion.software_version, language)
+
+
+def identifier_facts(acquisition: Acquisition, conclusion: Conclusion, language: Language) -> Iterator[Fact]:
+    """Yield the identifiers of the stored records."""
+    yield _fact("acquisition", acquisition.id, language, code=True)
+    yield _fact("conclusion", conclusion.id, language, code=True)
+    if acquisition.white is not None:
+        yield _fact("white_id", acquisition.white.id, language, code=True)
+
+
+def hash_facts(acquisition: Acquisition, language: Language) -> Iterator[Fact]:
+    """Yield the SHA-256 of the bytes that the instruments sent."""
+    yield _fact("scan_sha256", sha256(acquisition.scan.raw), language, code=True)
+    if acquisition.frame is not None:
+        yield _fact("image_sha256", sha256(acquisition.frame.encoded), language, code=True)
+    if acquisition.white is not None:
+        yield _fact("white_sha256", sha256(acquisition.white.scan.raw), language, code=True)
+
+
+def _fact(key: str, value: str, language: Language, *, code: bool = False) -> Fact:
+    return Fact(wording.FACTS[key].of(language), value or _NOTHING, code)
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _instrument(identity: InstrumentIdentity, language: Language) -> str:
+    return wording.INSTRUMENT.of(language).format(
+        kind=identity.kind,
+        model=identity.model,
+        serial=identity.serial or _NOTHING,
+        firmware=identity.firmware or _NOTHING,
+    )
+
+
+def _settings(scan: Scan, language: Language) -> str:
+    settings = scan.settings
+    return wording.SETTINGS.of(language).format(
+        config=settings.config_name, scans=settings.scans_averaged, gain=settings.pga_gain
+    )
+
+
+def _conditions(scan: Scan, language: Language) -> str:
+    conditions = scan.conditions
+    return wording.CONDITIONS.of(language).format(
+        system=conditions.system_temperature_c,
+        detector=conditions.detector_temperature_c,
+        humidity=conditions.humidity_percent,
+        lamp=conditions.lamp_photodiode_counts,
+    )
+
+
+def _white(white: WhiteReference | None, measured_at: datetime, language: Language) -> str:
+    if white is None:
+        return wording.NO_WHITE.of(language)
+    words = wording.WHITE_FACTORY if white.source == "factory" else wording.WHITE_TILE
+    age_min = (measured_at - white.taken_at).total_seconds() / 60.0
+    return words.of(language).format(source=term(white.source, language), tile=white.tile_id, age=age_min)
+
+
+def _camera(frame: Frame | None, camera_expected: bool, language: Language) -> str:
+    if frame is None:
+        words = wording.NO_IMAGE if camera_expected else wording.NO_CAMERA
+        return words.of(language)
+    height, width = frame.pixels.shape[:2]
+    return wording.CAMERA.of(language).format(
+        instrument=_instrument(frame.camera, language), width=width, height=height, scale=frame.um_per_pixel
+    )
+
+
+def _rule(tolerance: Tolerance, language: Language) -> str:
+    same = tolerance.name in tolerance.clause
+    source = tolerance.clause if same else f"{tolerance.name}, {tolerance.clause}"
+    minor = tolerance.minor_component_percent > 0.0
+    allowed = (wording.ALLOWED_WITH_MINOR if minor else wording.ALLOWED).of(language)
+    return wording.RULE.of(language).format(
+        source=source,
+        version=tolerance.version,
+        allowed=allowed.format(
+            max=tolerance.max_deviation_pp,
+            minor_at=tolerance.minor_component_percent,
+            minor=tolerance.minor_deviation_pp,
+        ),
+    )

@@ -1,0 +1,84 @@
+"""The table of shares: label, measured share, interval and tolerance of every fibre."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from qc_daemon.domain.composition import Composition, FibreShare
+from qc_daemon.domain.reasons import ReasonCode
+from qc_daemon.domain.verdict import DeclaredLabel, Tolerance, Verdict
+from reports import wording
+from reports.charts import ShareBar, share_bar
+from reports.wording import Language, fibre_name
+
+_NOTHING = "—"
+
+# How a share lies in its tolerance: the symbol at the end of its row.
+_STATUS: Mapping[ReasonCode, str] = {
+    ReasonCode.WITHIN_TOLERANCE: "inside",
+    ReasonCode.OUTSIDE_TOLERANCE: "outside",
+    ReasonCode.UNDECLARED_FIBRE: "outside",
+    ReasonCode.UNDECIDED_WITHIN_UNCERTAINTY: "edge",
+    ReasonCode.FIBRE_OUTSIDE_MODEL: "edge",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ShareLine:
+    """One row, ready to print.
+
+    Attributes:
+        status: "inside", "outside", "edge", or "" for a share that was not judged.
+        bar: None for a declared fibre that the model does not know.
+    """
+
+    fibre: str
+    declared: str
+    measured: str
+    interval: str
+    allowed: str
+    status: str
+    bar: ShareBar | None
+
+
+def share_lines(
+    composition: Composition,
+    label: DeclaredLabel | None,
+    tolerance: Tolerance,
+    verdict: Verdict,
+    language: Language,
+) -> Iterator[ShareLine]:
+    """Yield the declared fibres in the label's order, then the others by falling share."""
+    status = {reason.subject: _STATUS.get(reason.code, "") for reason in verdict.reasons}
+    declared = [line.fibre for line in label.fibres] if label else []
+    others = [share for share in composition.shares if share.fibre not in declared]
+    rows = [(fibre, composition.share_of(fibre)) for fibre in declared]
+    rows += [(share.fibre, share) for share in sorted(others, key=lambda share: -share.percent)]
+    for fibre, share in rows:
+        percent = label.percent_of(fibre) if label else None
+        yield _line(fibre, share, percent, tolerance, status.get(fibre, ""), language)
+
+
+def _line(
+    fibre: str,
+    share: FibreShare | None,
+    declared: float | None,
+    tolerance: Tolerance,
+    status: str,
+    language: Language,
+) -> ShareLine:
+    allowed_pp = tolerance.deviation_pp_at(declared or 0.0)
+    return ShareLine(
+        fibre=fibre_name(fibre, language),
+        declared=f"{declared:g}" if declared else _NOTHING,
+        measured=f"{share.percent:.1f}" if share else wording.NOT_IN_MODEL.of(language),
+        interval=f"{share.lo:.1f} – {share.hi:.1f}" if share else _NOTHING,
+        allowed=_allowed(declared, allowed_pp),
+        status=status,
+        bar=share_bar(share, declared, allowed_pp) if share else None,
+    )
+
+
+def _allowed(declared: float | None, allowed_pp: float) -> str:
+    if declared is None:
+        return _NOTHING
+    return f"± {allowed_pp:g}" if declared > 0 else f"≤ {allowed_pp:g}"
