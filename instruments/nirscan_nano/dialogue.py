@@ -65,7 +65,9 @@ class Dialogue:
             LinkTimeout, ProtocolError, DeviceBusy, DeviceFault: the last of three attempts failed so.
             LinkLost: the instrument was unplugged.
         """
-        return self.attempt(lambda: self.ask_once(command, data))
+        # One sequence for all attempts: a reply that comes late still answers the question.
+        sequence = self._next_sequence()
+        return self.attempt(lambda: self._exchange(command, data, sequence))
 
     def attempt(self, action: Callable[[], T]) -> T:
         """Do something that may safely be done again, three times at most."""
@@ -88,8 +90,21 @@ class Dialogue:
             DeviceFault: the device refuses, or could not read the request.
             LinkLost: the instrument was unplugged.
         """
+        return self._exchange(command, data, self._next_sequence())
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass while listening, so that an unplugged device or a stop is noticed at once."""
+        until_s = self._clock.monotonic_s() + seconds
+        while (left_s := until_s - self._clock.monotonic_s()) > 0.0:
+            for event in self._listen(left_s, "the device"):
+                self._count(event)
+
+    def _next_sequence(self) -> int:
         self._sequence = self._sequence % 255 + 1  # 0 is left to frames that answer no request
-        self._link.write_all(encode_request(command, self._sequence, data))
+        return self._sequence
+
+    def _exchange(self, command: Command, data: bytes, sequence: int) -> bytes:
+        self._link.write_all(encode_request(command, sequence, data))
         deadline_s = self._clock.monotonic_s() + _REPLY_TIMEOUT_S
         while True:
             left_s = deadline_s - self._clock.monotonic_s()
@@ -98,13 +113,6 @@ class Dialogue:
                 return reply
             if left_s <= 0.0:
                 raise LinkTimeout(f"no reply to {command.name} within {_REPLY_TIMEOUT_S:g} s")
-
-    def wait(self, seconds: float) -> None:
-        """Let time pass while listening, so that an unplugged device or a stop is noticed at once."""
-        until_s = self._clock.monotonic_s() + seconds
-        while (left_s := until_s - self._clock.monotonic_s()) > 0.0:
-            for event in self._listen(left_s, "the device"):
-                self._count(event)
 
     def _listen(self, seconds: float, what: str) -> list[Event]:
         """Return what the parser makes of the next bytes, or of their absence."""

@@ -174,5 +174,5 @@ def _scan(header: _Header, axis: ColumnAxis, counts: NDArray[np.float64]) -> Sca
     )
     try:
         return decode_raw_scan(encode_scan(record))
-    except ValueError as error:  # a number of the header that its field cannot hold
+    except (ValueError, OverflowError) as error:  # a number of the header that its field cannot hold
         raise DatasetError(f"{error}; expected the header of a NIRscan Nano file") from error

@@ -1,0 +1,132 @@
+"""The UART of an emulated NIRscan Nano: requests in, replies out, and all that can go wrong between."""
+
+import struct
+from dataclasses import dataclass
+
+from instruments.emulators.faults import ActiveFaults
+from instruments.emulators.nano_device import NanoDevice, Refused
+from instruments.nirscan_nano.codec import (
+    END,
+    START,
+    BadChecksum,
+    Event,
+    Frame,
+    FrameParser,
+    Response,
+    encode_frame,
+)
+
+UART_FAULTS = {
+    "no_reply": "the reply is lost, the command is obeyed",
+    "slow_reply": "replies come VALUE seconds late (1.5)",
+    "truncated": "replies stop in the middle",
+    "truncated_then_good": "half a reply, then the whole of it",
+    "bad_checksum": "replies have a wrong checksum",
+    "garbage": "NULs, noise and half an old reply stand before replies",
+    "wrong_echo": "replies name another command",
+    "missing_echo": "replies name no command, as on USB",
+    "duplicate_reply": "replies come twice",
+    "busy": "the device says that it is busy",
+    "reject": "the device refuses",
+    "stale_error_length": "the length of error replies is that of an older reply",
+    "device_reboot": "the device restarts and is silent for VALUE seconds (0.3)",
+}
+
+# The real device gives up after 1 ms; no scheduler keeps that on a pty.
+_GAP_S = 0.02
+_ERROR_FLAG = Response.ERROR << 4
+_BUSY_FLAG = Response.BUSY << 4
+_LINK_FAILURE = encode_frame(_ERROR_FLAG, 0, b"")
+_CHECKSUM_REFUSAL = encode_frame(0xC0 | _ERROR_FLAG, 0, b"")
+_STALE_LENGTH = 40
+# Half of the reply to a serial number request, between bytes that mean nothing.
+_GARBAGE = b"\0\0\xff\x07AB\0" + START + bytes.fromhex("2f 02 00 00 c0 11 0a 00 33 02 35 35")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Bytes to send, after a delay."""
+
+    data: bytes
+    delay_s: float = 0.0
+
+
+class NanoUart:
+    """Reads requests for a device and spoils its replies as the active faults say."""
+
+    def __init__(self, device: NanoDevice, faults: ActiveFaults) -> None:
+        self._device = device
+        self._faults = faults
+        self._parser = FrameParser()
+        self._last_byte_s = 0.0
+        self._silent_until_s = 0.0
+
+    @property
+    def gap_ends_s(self) -> float | None:
+        """When a request that has stopped in the middle is given up; None if none has."""
+        return self._last_byte_s + _GAP_S if self._parser.pending else None
+
+    def reboot(self, now_s: float) -> None:
+        """Restart the device, which answers nothing for a while."""
+        self._silent_until_s = now_s + (self._faults.value("device_reboot", default=0.3) or 0.0)
+        self._faults.clear("device_reboot")
+        self._parser = FrameParser()
+        self._device.restart(now_s)
+
+    def receive(self, data: bytes, now_s: float) -> list[Reply]:
+        """Take bytes, possibly none, and return what the device sends for them."""
+        if now_s < self._silent_until_s:
+            return []
+        if data:
+            self._last_byte_s = now_s
+            events = self._parser.feed(data)
+        elif self.gap_ends_s is not None and now_s >= self.gap_ends_s:
+            events = self._parser.give_up()
+        else:
+            return []
+        return [reply for event in events if (reply := self._answer(event, now_s)) is not None]
+
+    def _answer(self, event: Event, now_s: float) -> Reply | None:
+        if isinstance(event, BadChecksum):
+            return Reply(_CHECKSUM_REFUSAL)
+        if not isinstance(event, Frame) or event.command is None:
+            return Reply(_LINK_FAILURE)
+        if self._faults.strikes("busy", event.command):
+            return Reply(encode_frame(event.flags | _BUSY_FLAG, event.sequence, event.payload[:2]))
+        if self._faults.strikes("reject", event.command):
+            return Reply(self._error_reply(event))
+        try:
+            data = self._device.answer(event.command, event.data, now_s)
+        except Refused:
+            return Reply(self._error_reply(event))
+        return self._spoilt(event, data, event.command)
+
+    def _error_reply(self, request: Frame) -> bytes:
+        if not self._faults.value("stale_error_length"):
+            return encode_frame(request.flags | _ERROR_FLAG, request.sequence, b"")
+        body = struct.pack("<BBH", request.flags | _ERROR_FLAG, request.sequence, _STALE_LENGTH)
+        return START + struct.pack("<I", sum(body)) + body + END
+
+    def _spoilt(self, request: Frame, data: bytes, command: int) -> Reply | None:
+        """Return the reply with the first fault that strikes; None if it is lost."""
+        strikes = self._faults.strikes
+        echo = request.payload[:2]
+        if strikes("no_reply", command):
+            return None
+        if strikes("wrong_echo", command):
+            echo = bytes((echo[0] ^ 0xFF, echo[1]))
+        elif strikes("missing_echo", command):
+            echo = b""
+        good = encode_frame(request.flags, request.sequence, echo + data)
+        delay_s = self._faults.value("slow_reply", default=1.5, command=command) or 0.0
+        if strikes("truncated", command):
+            good = good[: len(good) // 2]
+        elif strikes("truncated_then_good", command):
+            good = good[: len(good) // 2] + good
+        elif strikes("bad_checksum", command):
+            good = good[:4] + bytes((good[4] ^ 0x01,)) + good[5:]
+        elif strikes("garbage", command):
+            good = _GARBAGE + good
+        elif strikes("duplicate_reply", command):
+            good = good + good
+        return Reply(good, delay_s)
