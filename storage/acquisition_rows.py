@@ -1,0 +1,156 @@
+"""Facts to rows and back."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from qc_daemon.domain.errors import IntegrityError
+from qc_daemon.domain.inspection import Specimen
+from qc_daemon.domain.spectrum import InstrumentIdentity
+from qc_daemon.domain.verdict import DeclaredFibre, DeclaredLabel
+from storage.facts import AcquisitionFacts, FrameFacts, ReferenceFacts
+from storage.journal_entry import facts_sha256
+from storage.tables import AcquisitionRow, DeclaredFibreRow, InstrumentRow, WhiteReferenceRow
+
+
+def add_acquisition_row(session: Session, facts: AcquisitionFacts) -> None:
+    """Add the rows of an acquisition, with its instruments and white reference if they are new.
+
+    Raises:
+        IntegrityError: its white reference is stored with other facts.
+    """
+    specimen, label = facts.specimen, facts.specimen.label
+    row = AcquisitionRow(
+        number=facts.number,
+        id=facts.id,
+        accepted_at=facts.accepted_at,
+        facts_sha256=facts_sha256(facts),
+        specimen=specimen.id,
+        lot=specimen.lot,
+        roll=specimen.roll,
+        position_m=specimen.position_m,
+        label_text=label.text if label else None,
+        spectrometer=_instrument_row(session, facts.spectrometer),
+        raw_format=facts.raw_format,
+        scan_sha256=facts.scan_sha256,
+        white=reference_row(session, facts.white) if facts.white else None,
+        triggered_at=facts.triggered_at,
+        triggered_monotonic_s=facts.triggered_monotonic_s,
+        acquire_seconds=facts.acquire_seconds,
+        camera_expected=facts.camera_expected,
+        declared_fibres=[
+            DeclaredFibreRow(position=position, fibre=line.fibre, percent=line.percent)
+            for position, line in enumerate(label.fibres if label else ())
+        ],
+    )
+    if facts.frame:
+        _set_frame(session, row, facts.frame)
+    session.add(row)
+
+
+def reference_row(session: Session, facts: ReferenceFacts) -> WhiteReferenceRow:
+    """Return the row of a white reference, added if it is new.
+
+    Raises:
+        IntegrityError: one with that id is stored with other facts.
+    """
+    row = session.scalar(select(WhiteReferenceRow).where(WhiteReferenceRow.id == facts.id))
+    if row is not None:
+        if reference_facts_of(row) != facts:
+            raise IntegrityError(f"white reference {facts.id} is already stored with other facts")
+        return row
+    row = WhiteReferenceRow(
+        id=facts.id,
+        source=facts.source,
+        tile_id=facts.tile_id,
+        raw_format=facts.raw_format,
+        scan_sha256=facts.scan_sha256,
+        tile_reflectance_sha256=facts.tile_reflectance_sha256,
+        instrument=_instrument_row(session, facts.instrument),
+        taken_at=facts.taken_at,
+    )
+    session.add(row)
+    return row
+
+
+def acquisition_facts_of(row: AcquisitionRow) -> AcquisitionFacts:
+    """Return the facts that a row was made of."""
+    label = None
+    if row.label_text is not None:
+        lines = (DeclaredFibre(line.fibre, line.percent) for line in row.declared_fibres)
+        label = DeclaredLabel(row.label_text, tuple(lines))
+    return AcquisitionFacts(
+        number=row.number,
+        accepted_at=row.accepted_at,
+        id=row.id,
+        specimen=Specimen(row.specimen, row.lot, row.roll, row.position_m, label),
+        spectrometer=_identity_of(row.spectrometer),
+        raw_format=row.raw_format,
+        scan_sha256=row.scan_sha256,
+        white=reference_facts_of(row.white) if row.white else None,
+        camera_expected=row.camera_expected,
+        frame=_frame_facts_of(row),
+        triggered_at=row.triggered_at,
+        triggered_monotonic_s=row.triggered_monotonic_s,
+        acquire_seconds=row.acquire_seconds,
+    )
+
+
+def reference_facts_of(row: WhiteReferenceRow) -> ReferenceFacts:
+    """Return the facts that a row was made of."""
+    return ReferenceFacts(
+        id=row.id,
+        source=row.source,
+        tile_id=row.tile_id,
+        raw_format=row.raw_format,
+        scan_sha256=row.scan_sha256,
+        tile_reflectance_sha256=row.tile_reflectance_sha256,
+        instrument=_identity_of(row.instrument),
+        taken_at=row.taken_at,
+    )
+
+
+def _set_frame(session: Session, row: AcquisitionRow, frame: FrameFacts) -> None:
+    row.camera = _instrument_row(session, frame.camera)
+    row.image_sha256 = frame.image_sha256
+    row.image_width_px = frame.width_px
+    row.image_height_px = frame.height_px
+    row.um_per_pixel = frame.um_per_pixel
+    row.captured_at = frame.captured_at
+    row.captured_monotonic_s = frame.captured_monotonic_s
+    row.image_repeats = frame.repeats
+
+
+def _frame_facts_of(row: AcquisitionRow) -> FrameFacts | None:
+    if row.image_sha256 is None:
+        return None
+    # The table's check allows a frame only with all of its columns.
+    assert row.camera and row.image_width_px and row.image_height_px and row.um_per_pixel
+    assert row.captured_at and row.captured_monotonic_s is not None and row.image_repeats is not None
+    return FrameFacts(
+        image_sha256=row.image_sha256,
+        width_px=row.image_width_px,
+        height_px=row.image_height_px,
+        um_per_pixel=row.um_per_pixel,
+        camera=_identity_of(row.camera),
+        captured_at=row.captured_at,
+        captured_monotonic_s=row.captured_monotonic_s,
+        repeats=row.image_repeats,
+    )
+
+
+def _instrument_row(session: Session, identity: InstrumentIdentity) -> InstrumentRow:
+    wanted = {
+        "kind": identity.kind,
+        "model": identity.model,
+        "serial": identity.serial,
+        "firmware": identity.firmware,
+    }
+    row = session.scalar(select(InstrumentRow).filter_by(**wanted))
+    if row is None:
+        row = InstrumentRow(**wanted)
+        session.add(row)
+    return row
+
+
+def _identity_of(row: InstrumentRow) -> InstrumentIdentity:
+    return InstrumentIdentity(row.kind, row.model, row.serial, row.firmware)

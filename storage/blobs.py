@@ -1,0 +1,92 @@
+"""Content-addressed files: `blobs/ab/abcd….zst`, named by the SHA-256 of what they hold."""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import zstandard
+
+from qc_daemon.domain.errors import IntegrityError, StoreUnavailable
+from storage.durable_files import flush_folder, make_folder, sweep_unfinished, write_whole
+from storage.facts import content_sha256
+
+_SUFFIX = ".zst"
+_STAGING = "incoming"
+
+
+class BlobStore:
+    """Keeps each content once, flushed to disk, and checks it whenever it is read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._staging = folder / _STAGING
+
+    def put(self, contents: Iterable[bytes]) -> None:
+        """Store contents that are not there already. On return all are on disk.
+
+        They are written side by side: several flushes at once take hardly longer than one.
+
+        Raises:
+            StoreUnavailable: the disk is full or failed.
+        """
+        distinct = {content_sha256(content): content for content in contents}
+        if distinct:
+            with ThreadPoolExecutor(len(distinct)) as threads:
+                list(threads.map(self._put_one, distinct.keys(), distinct.values()))
+
+    def read(self, sha256: str) -> bytes:
+        """Return a stored content after checking it against its name.
+
+        Raises:
+            IntegrityError: the file is missing, damaged, or holds something else.
+            StoreUnavailable: the disk failed.
+        """
+        path = self.path_of(sha256)
+        try:
+            packed = path.read_bytes()
+        except FileNotFoundError as error:
+            raise IntegrityError(f"{path} is missing") from error
+        except OSError as error:
+            raise StoreUnavailable(f"{path}: {error.strerror}") from error
+        try:
+            content = zstandard.decompress(packed)
+        except (zstandard.ZstdError, MemoryError) as error:
+            raise IntegrityError(f"{path} is damaged: {error}") from error
+        if content_sha256(content) != sha256:
+            raise IntegrityError(f"{path} holds other bytes than its name says")
+        return content
+
+    def path_of(self, sha256: str) -> Path:
+        """Return where the content of that SHA-256 lies."""
+        return self._folder / sha256[:2] / (sha256 + _SUFFIX)
+
+    def stored(self) -> Iterator[str]:
+        """Yield the SHA-256 in the name of each stored file."""
+        for path in self._folder.glob(f"??/*{_SUFFIX}"):
+            yield path.name.removesuffix(_SUFFIX)
+
+    def sweep(self) -> int:
+        """Delete what a crash left unfinished; return how many files that were."""
+        return sweep_unfinished(self._staging)
+
+    def _put_one(self, sha256: str, content: bytes) -> None:
+        path = self.path_of(sha256)
+        try:
+            make_folder(self._staging)
+            make_folder(path.parent)
+            if self._holds(sha256):
+                flush_folder(path.parent)  # a crash may have come between its rename and this
+            else:
+                write_whole(path, [zstandard.compress(content)], self._staging)
+        except OSError as error:
+            raise StoreUnavailable(f"{path}: {error.strerror}") from error
+
+    def _holds(self, sha256: str) -> bool:
+        # Read, not only looked for: a damaged copy is replaced now that the content is at hand.
+        if not self.path_of(sha256).exists():
+            return False
+        try:
+            self.read(sha256)
+        except IntegrityError:
+            return False
+        return True

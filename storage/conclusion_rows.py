@@ -1,0 +1,236 @@
+"""Conclusions to rows and back."""
+
+import math
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from qc_daemon.domain.composition import Composition, Evidence, FibreShare
+from qc_daemon.domain.errors import IntegrityError
+from qc_daemon.domain.image import CleanedImage, Frame
+from qc_daemon.domain.inspection import Conclusion, Defect, ModelVersion
+from qc_daemon.domain.reasons import Reason, ReasonCode
+from qc_daemon.domain.verdict import Outcome, Tolerance, Verdict
+from storage.conclusion_contents import ConclusionContents, cleaned_image, evidence_from_npz
+from storage.facts import ReadContent, content_sha256
+from storage.tables import (
+    AcquisitionRow,
+    ConclusionModelRow,
+    ConclusionRow,
+    DefectRow,
+    FibreShareRow,
+    ModelRow,
+    ReasonRow,
+)
+
+
+def conclusion_row(conclusion: Conclusion, contents: ConclusionContents) -> ConclusionRow:
+    """Return the row of a conclusion and its contents, without its models.
+
+    Raises:
+        IntegrityError: a figure is not a number.
+    """
+    tolerance = conclusion.tolerance
+    row = ConclusionRow(
+        id=conclusion.id,
+        concluded_at=conclusion.concluded_at,
+        infer_seconds=float(conclusion.infer_seconds),
+        software_version=conclusion.software_version,
+        outcome=conclusion.verdict.outcome.value,
+        tolerance_name=tolerance.name,
+        tolerance_version=tolerance.version,
+        tolerance_clause=tolerance.clause,
+        max_deviation_pp=float(tolerance.max_deviation_pp),
+        minor_component_percent=float(tolerance.minor_component_percent),
+        minor_deviation_pp=float(tolerance.minor_deviation_pp),
+        reasons=[_reason_row(*item) for item in enumerate(conclusion.verdict.reasons)],
+        defects=[_defect_row(*item) for item in enumerate(conclusion.defects)],
+    )
+    if conclusion.composition:
+        _set_composition(row, conclusion.composition)
+    if conclusion.cleaned:
+        row.cleaning_method = conclusion.cleaned.method
+        row.filled_percent = conclusion.cleaned.filled_percent
+    row.evidence_sha256, row.mask_sha256, row.fill_sha256 = (
+        None if content is None else content_sha256(content)
+        for content in (contents.evidence, contents.mask, contents.fill)
+    )
+    return row
+
+
+def require_belonging(acquisition: AcquisitionRow, conclusion: Conclusion) -> None:
+    """Raise IntegrityError unless a conclusion is about this acquisition and its image."""
+    if acquisition.id != conclusion.acquisition_id:
+        raise IntegrityError(
+            f"conclusion {conclusion.id} is about acquisition {conclusion.acquisition_id},"
+            f" but number {acquisition.number} is {acquisition.id}"
+        )
+    cleaned = conclusion.cleaned
+    if cleaned is None:
+        return
+    image = (acquisition.image_height_px, acquisition.image_width_px, acquisition.um_per_pixel)
+    if image != (*cleaned.debris_mask.shape, cleaned.um_per_pixel):
+        raise IntegrityError(
+            f"conclusion {conclusion.id}: its cleaned image is not that of acquisition {acquisition.number}"
+        )
+
+
+def model_rows(session: Session, models: tuple[ModelVersion, ...]) -> list[ConclusionModelRow]:
+    """Return the part that each model had, in order; new models are added."""
+    return [
+        ConclusionModelRow(position=position, model=_model_row(session, model))
+        for position, model in enumerate(models)
+    ]
+
+
+def conclusion_of(row: ConclusionRow, frame: Frame | None, read: ReadContent) -> Conclusion:
+    """Return the conclusion that a row was made of; `frame` is that of its acquisition.
+
+    Raises:
+        IntegrityError: a content is missing or damaged.
+    """
+    composition = None
+    if row.evidence_sha256 is not None:
+        composition = composition_of(row, evidence_from_npz(read(row.evidence_sha256)))
+    return Conclusion(
+        id=row.id,
+        acquisition_id=row.acquisition.id,
+        composition=composition,
+        cleaned=_cleaned_of(row, frame, read),
+        defects=tuple(_defect_of(part) for part in row.defects),
+        tolerance=tolerance_of(row),
+        verdict=verdict_of(row),
+        models=tuple(
+            ModelVersion(part.model.role, part.model.name, part.model.digest) for part in row.models
+        ),
+        software_version=row.software_version,
+        concluded_at=row.concluded_at,
+        infer_seconds=row.infer_seconds,
+    )
+
+
+def composition_of(row: ConclusionRow, evidence: Evidence) -> Composition:
+    """Return the composition of a conclusion that has one (`evidence_sha256` is set).
+
+    Raises:
+        ValueError: its shares are not a composition.
+    """
+    # The table's check allows a composition only with all of its columns.
+    assert row.main_fibre is not None and row.basis is not None and row.interval_coverage is not None
+    assert row.novelty is not None and row.novelty_limit is not None
+    return Composition(
+        shares=tuple(
+            FibreShare(part.fibre, part.percent, part.lo_percent, part.hi_percent) for part in row.shares
+        ),
+        main_fibre=row.main_fibre,
+        novelty=row.novelty,
+        novelty_limit=row.novelty_limit,
+        basis=row.basis,
+        interval_coverage=row.interval_coverage,
+        evidence=evidence,
+    )
+
+
+def tolerance_of(row: ConclusionRow) -> Tolerance:
+    """Return the rule that a conclusion was judged by."""
+    return Tolerance(
+        name=row.tolerance_name,
+        version=row.tolerance_version,
+        clause=row.tolerance_clause,
+        max_deviation_pp=row.max_deviation_pp,
+        minor_component_percent=row.minor_component_percent,
+        minor_deviation_pp=row.minor_deviation_pp,
+    )
+
+
+def verdict_of(row: ConclusionRow) -> Verdict:
+    """Return the verdict of a conclusion."""
+    reasons = tuple(
+        Reason(ReasonCode(part.code), part.subject, part.figure, part.figure_limit) for part in row.reasons
+    )
+    return Verdict(Outcome(row.outcome), reasons)
+
+
+def _set_composition(row: ConclusionRow, composition: Composition) -> None:
+    row.main_fibre = composition.main_fibre
+    row.novelty = _number(composition.novelty, "novelty")
+    row.novelty_limit = _number(composition.novelty_limit, "novelty_limit")
+    row.basis = composition.basis
+    row.interval_coverage = _number(composition.interval_coverage, "interval_coverage")
+    row.shares = [
+        FibreShareRow(
+            position=position,
+            fibre=share.fibre,
+            percent=float(share.percent),
+            lo_percent=float(share.lo),
+            hi_percent=float(share.hi),
+        )
+        for position, share in enumerate(composition.shares)
+    ]
+
+
+def _cleaned_of(row: ConclusionRow, frame: Frame | None, read: ReadContent) -> CleanedImage | None:
+    if row.mask_sha256 is None:
+        return None
+    assert row.fill_sha256 is not None and row.cleaning_method is not None
+    if frame is None:
+        raise IntegrityError(f"conclusion {row.id} has a cleaned image, but its acquisition has no image")
+    mask, fill = read(row.mask_sha256), read(row.fill_sha256)
+    return cleaned_image(frame.pixels, mask, fill, frame.um_per_pixel, row.cleaning_method)
+
+
+def _reason_row(position: int, reason: Reason) -> ReasonRow:
+    value, limit = (
+        None if figure is None else _number(figure, f"reason {reason.code}")
+        for figure in (reason.value, reason.limit)
+    )
+    return ReasonRow(
+        position=position,
+        code=reason.code.value,
+        subject=reason.subject,
+        figure=value,
+        figure_limit=limit,
+    )
+
+
+def _defect_row(position: int, defect: Defect) -> DefectRow:
+    return DefectRow(
+        position=position,
+        kind=defect.kind,
+        x_px=int(defect.x_px),
+        y_px=int(defect.y_px),
+        width_px=int(defect.width_px),
+        height_px=int(defect.height_px),
+        area_mm2=_number(defect.area_mm2, "area_mm2"),
+        confidence=_number(defect.confidence, "confidence"),
+        severity=defect.severity,
+    )
+
+
+def _defect_of(row: DefectRow) -> Defect:
+    return Defect(
+        kind=row.kind,
+        x_px=row.x_px,
+        y_px=row.y_px,
+        width_px=row.width_px,
+        height_px=row.height_px,
+        area_mm2=row.area_mm2,
+        confidence=row.confidence,
+        severity=row.severity,
+    )
+
+
+def _model_row(session: Session, model: ModelVersion) -> ModelRow:
+    wanted = {"role": model.role, "name": model.name, "digest": model.digest}
+    row = session.scalar(select(ModelRow).filter_by(**wanted))
+    if row is None:
+        row = ModelRow(**wanted)
+        session.add(row)
+    return row
+
+
+def _number(value: float, name: str) -> float:
+    """Return `value` as a float; SQLite would turn NaN into NULL without a word."""
+    if math.isnan(value):
+        raise IntegrityError(f"{name} of a conclusion is NaN, expected a number")
+    return float(value)

@@ -1,0 +1,153 @@
+"""What `fsck` checks inside one moment of the database."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from qc_daemon.domain.composition import Evidence
+from qc_daemon.domain.reasons import ReasonCode
+from qc_daemon.domain.verdict import judge
+from storage.acquisition_rows import acquisition_facts_of
+from storage.conclusion_rows import composition_of, tolerance_of, verdict_of
+from storage.journal_entry import facts_sha256
+from storage.tables import AcquisitionRow, ConclusionRow, QuarantineRow, ReportRow, WhiteReferenceRow
+
+_ROWS_AT_ONCE = 500
+# Reasons that the judgement itself gives; all others are findings that it was given.
+_JUDGEMENTS = frozenset(
+    {
+        ReasonCode.NO_LABEL,
+        ReasonCode.NOVEL,
+        ReasonCode.FIBRE_OUTSIDE_MODEL,
+        ReasonCode.WITHIN_TOLERANCE,
+        ReasonCode.OUTSIDE_TOLERANCE,
+        ReasonCode.UNDECIDED_WITHIN_UNCERTAINTY,
+        ReasonCode.UNDECLARED_FIBRE,
+    }
+)
+_NO_EVIDENCE = Evidence(
+    np.zeros((0, 0), np.float32), np.zeros((0, 0), np.bool_), np.zeros(1), np.zeros(0, np.float32)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReport:
+    """A report row: where its file lies and what it hashes to."""
+
+    number: int
+    path: str
+    sha256: str
+
+
+@dataclass(slots=True)
+class RowCheck:
+    """What the rows say and what is wrong with them.
+
+    Attributes:
+        numbers: hash of the facts by station number.
+        contents: what needs a blob, by the blob's hash.
+        quarantined: file names.
+        reports: oldest first.
+    """
+
+    numbers: dict[int, str] = field(default_factory=dict)
+    contents: dict[str, str] = field(default_factory=dict)
+    quarantined: set[str] = field(default_factory=set)
+    reports: list[StoredReport] = field(default_factory=list)
+    conclusions: int = 0
+    white_references: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def check_rows(session: Session) -> RowCheck:
+    """Check the database file, then every acquisition, reference, conclusion and report row."""
+    check = RowCheck()
+    check.problems += _file_problems(session)
+    for number, sha256 in session.execute(select(AcquisitionRow.number, AcquisitionRow.facts_sha256)):
+        check.numbers[number] = sha256
+    for part in (_check_acquisitions, _check_references, _check_conclusions):
+        try:
+            part(session, check)
+        except ValueError as error:  # a time or a code that this software never writes
+            check.problems.append(f"database: a row cannot be read: {error}")
+    check.quarantined.update(session.scalars(select(QuarantineRow.file_name)))
+    reports = select(ConclusionRow.acquisition_number, ReportRow.path, ReportRow.sha256).join(
+        ReportRow, ReportRow.conclusion_sequence == ConclusionRow.sequence
+    )
+    check.reports += [StoredReport(*row) for row in session.execute(reports.order_by(ReportRow.sequence))]
+    return check
+
+
+def _file_problems(session: Session) -> Iterator[str]:
+    for line in session.scalars(text("PRAGMA integrity_check")):
+        if line != "ok":
+            yield f"database: {line}"
+    for table, row, target, _ in session.execute(text("PRAGMA foreign_key_check")):
+        yield f"database: row {row} of {table} points at a row of {target} that does not exist"
+
+
+def _check_acquisitions(session: Session, check: RowCheck) -> None:
+    query = (
+        select(AcquisitionRow)
+        .options(
+            joinedload(AcquisitionRow.spectrometer),
+            joinedload(AcquisitionRow.camera),
+            joinedload(AcquisitionRow.white).joinedload(WhiteReferenceRow.instrument),
+            selectinload(AcquisitionRow.declared_fibres),
+        )
+        .order_by(AcquisitionRow.number)
+        .execution_options(yield_per=_ROWS_AT_ONCE)
+    )
+    for row in session.scalars(query):
+        facts = acquisition_facts_of(row)
+        if facts_sha256(facts) != row.facts_sha256:
+            check.problems.append(f"acquisition {row.number}: its row was altered after it was accepted")
+        check.contents[facts.scan_sha256] = f"acquisition {row.number}"
+        if facts.frame:
+            check.contents[facts.frame.image_sha256] = f"acquisition {row.number}"
+
+
+def _check_references(session: Session, check: RowCheck) -> None:
+    for row in session.scalars(select(WhiteReferenceRow)):
+        check.white_references += 1
+        for sha256 in (row.scan_sha256, row.tile_reflectance_sha256):
+            check.contents[sha256] = f"white reference {row.id}"
+
+
+def _check_conclusions(session: Session, check: RowCheck) -> None:
+    query = (
+        select(ConclusionRow)
+        .options(
+            selectinload(ConclusionRow.shares),
+            selectinload(ConclusionRow.reasons),
+            joinedload(ConclusionRow.acquisition),
+        )
+        .order_by(ConclusionRow.sequence)
+        .execution_options(yield_per=_ROWS_AT_ONCE)
+    )
+    for row in session.scalars(query):
+        check.conclusions += 1
+        name = f"conclusion {row.id} of acquisition {row.acquisition_number}"
+        check.problems += [f"{name}: {problem}" for problem in _conclusion_problems(row)]
+        for sha256 in (row.evidence_sha256, row.mask_sha256, row.fill_sha256):
+            if sha256 is not None:
+                check.contents[sha256] = name
+
+
+def _conclusion_problems(row: ConclusionRow) -> Iterator[str]:
+    if row.evidence_sha256 is not None and row.acquisition.white is None:
+        yield "it has a composition, but its acquisition has no white reference"
+    try:
+        composition = composition_of(row, _NO_EVIDENCE) if row.evidence_sha256 is not None else None
+        verdict = verdict_of(row)
+    except ValueError as error:
+        yield str(error)
+        return
+    label = acquisition_facts_of(row.acquisition).specimen.label
+    findings = [reason for reason in verdict.reasons if reason.code not in _JUDGEMENTS]
+    expected = judge(composition, label, tolerance_of(row), findings).outcome
+    if expected is not verdict.outcome:
+        yield f"its verdict is {verdict.outcome}, but its shares and label give {expected}"

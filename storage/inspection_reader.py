@@ -1,0 +1,220 @@
+"""Reading a station: what was measured, what was concluded, what was found. Needs no lock."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Engine, and_, or_, select
+from sqlalchemy.orm import Session, selectinload
+
+from qc_daemon.domain.errors import InputError
+from qc_daemon.domain.inspection import Acquisition, Conclusion, ReportFile
+from qc_daemon.domain.spectrum import Scan, WhiteReference
+from qc_daemon.domain.verdict import Outcome
+from storage.acquisition_rows import acquisition_facts_of, reference_facts_of
+from storage.blobs import BlobStore
+from storage.conclusion_rows import conclusion_of
+from storage.database import database_path, database_url, one_line_errors, open_reader
+from storage.facts import AcceptedEntry, Decoders, contents_by_sha256, restore, restore_reference
+from storage.journal import EntryName, Journal, read_entry
+from storage.schema import require_newest_schema
+from storage.station_events import Alarm, active_alarms
+from storage.station_folder import StationFolder
+from storage.tables import (
+    AcquisitionRow,
+    ConclusionRow,
+    InstrumentRow,
+    WhiteReferenceRow,
+)
+
+_MAX_NUMBER = 2**63 - 1  # the largest integer of SQLite
+
+
+@dataclass(frozen=True, slots=True)
+class InspectionSummary:
+    """One line of a list of inspections.
+
+    Attributes:
+        outcome: of the current conclusion; None while UNDECIDED.
+        main_fibre: None without a composition.
+        reports: those of the current conclusion, oldest first.
+    """
+
+    number: int
+    id: str
+    specimen: str
+    lot: str
+    roll: str
+    position_m: float
+    accepted_at: datetime
+    conclusion_id: str | None
+    outcome: Outcome | None
+    main_fibre: str | None
+    filled_percent: float | None
+    reports: tuple[ReportFile, ...]
+
+
+def open_inspections(
+    station_folder: Path,
+    url: str | None,
+    scan_decoders: Mapping[str, Callable[[bytes], Scan]],
+    image_decoder: Callable[[bytes, str], NDArray[np.uint8]],
+) -> "SqlInspectionReader":
+    """Return a reader of a station, also while a daemon writes it; open it with `with`.
+
+    Without `url` the database is the SQLite file in the station folder.
+    """
+    return SqlInspectionReader(StationFolder(station_folder), url, Decoders(scan_decoders, image_decoder))
+
+
+class SqlInspectionReader:
+    """Reads the database, the blobs and the journal of a station."""
+
+    def __init__(self, folder: StationFolder, url: str | None, decoders: Decoders) -> None:
+        self._folder = folder
+        self._url = url or database_url(folder.database)
+        self._database = database_path(self._url)
+        self._decoders = decoders
+        self._blobs = BlobStore(folder.blobs)
+        self._journal = Journal(folder.journal, folder.quarantine)
+        self._reading_engine: Engine | None = None
+
+    def __enter__(self) -> Self:
+        require_newest_schema(self._database)
+        self._reading_engine = open_reader(self._database)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._reading_engine is not None:
+            self._reading_engine.dispose()
+            self._reading_engine = None
+
+    def unconcluded(self) -> Sequence[int]:
+        """Return the numbers of accepted acquisitions without a conclusion, oldest first."""
+        # The journal first: what leaves it meanwhile is then seen in the database.
+        waiting = {EntryName.of(path).number for path in self._journal.pending()}
+        query = select(AcquisitionRow.number).where(~AcquisitionRow.conclusions.any())
+        with self._reading() as session:
+            undecided = set(session.scalars(query))
+            stored = set(
+                session.scalars(select(AcquisitionRow.number).where(AcquisitionRow.number.in_(waiting)))
+            )
+        return sorted(undecided | (waiting - stored))
+
+    def load_acquisition(self, number: int) -> Acquisition:
+        """Return an acquisition, decoded anew from its stored bytes.
+
+        Raises:
+            InputError: no acquisition has that number.
+            IntegrityError: its bytes are missing or damaged.
+        """
+        waiting = self._waiting_entry(number)
+        if waiting is not None:
+            contents = contents_by_sha256(waiting)
+            return restore(waiting.facts, contents.__getitem__, self._decoders)
+        with self._reading() as session:
+            facts = acquisition_facts_of(_acquisition_row(session, number))
+        return restore(facts, self._blobs.read, self._decoders)
+
+    def load_conclusion(self, number: int) -> Conclusion | None:
+        """Return the current conclusion of an acquisition; None while it is UNDECIDED.
+
+        Raises:
+            InputError: no acquisition has that number.
+            IntegrityError: its bytes are missing or damaged.
+        """
+        if self._waiting_entry(number) is not None:
+            return None
+        with self._reading() as session:
+            conclusions = _acquisition_row(session, number).conclusions
+            if not conclusions:
+                return None
+            current = conclusions[-1]
+            frame = self.load_acquisition(number).frame if current.mask_sha256 else None
+            return conclusion_of(current, frame, self._blobs.read)
+
+    def current_reference(self, serial: str) -> WhiteReference | None:
+        """Return the newest white reference of an instrument, or None."""
+        query = (
+            select(WhiteReferenceRow)
+            .join(WhiteReferenceRow.instrument)
+            .where(InstrumentRow.serial == serial)
+            .order_by(WhiteReferenceRow.sequence.desc())
+            .limit(1)
+        )
+        with self._reading() as session:
+            row = session.scalar(query)
+            facts = None if row is None else reference_facts_of(row)
+        return None if facts is None else restore_reference(facts, self._blobs.read, self._decoders)
+
+    def find(self, key: str) -> tuple[InspectionSummary, ...]:
+        """Return the inspections with that number or specimen, or whose id starts so; oldest first."""
+        exact = [AcquisitionRow.specimen == key]
+        if key.isdecimal() and int(key) <= _MAX_NUMBER:
+            exact.append(AcquisitionRow.number == int(key))
+        prefix = AcquisitionRow.id.startswith(key.lower(), autoescape=True)
+        return self._summaries(or_(*exact)) or self._summaries(prefix)
+
+    def of_lot(self, lot: str) -> tuple[InspectionSummary, ...]:
+        """Return the inspections of a lot, oldest first."""
+        return self._summaries(AcquisitionRow.lot == lot)
+
+    def accepted_between(self, start: datetime, end: datetime) -> tuple[InspectionSummary, ...]:
+        """Return the inspections accepted from `start` up to, not including, `end`; oldest first."""
+        return self._summaries(and_(AcquisitionRow.accepted_at >= start, AcquisitionRow.accepted_at < end))
+
+    def active_alarms(self) -> tuple[Alarm, ...]:
+        """Return the alarms that came and did not go yet, oldest first."""
+        with self._reading() as session:
+            return active_alarms(session)
+
+    def _summaries(self, condition: ColumnElement[bool]) -> tuple[InspectionSummary, ...]:
+        reports = selectinload(AcquisitionRow.conclusions).selectinload(ConclusionRow.reports)
+        query = select(AcquisitionRow).where(condition).order_by(AcquisitionRow.number).options(reports)
+        with self._reading() as session:
+            return tuple(self._summary(row) for row in session.scalars(query))
+
+    def _summary(self, row: AcquisitionRow) -> InspectionSummary:
+        current = row.conclusions[-1] if row.conclusions else None
+        return InspectionSummary(
+            number=row.number,
+            id=row.id,
+            specimen=row.specimen,
+            lot=row.lot,
+            roll=row.roll,
+            position_m=row.position_m,
+            accepted_at=row.accepted_at,
+            conclusion_id=current.id if current else None,
+            outcome=Outcome(current.outcome) if current else None,
+            main_fibre=current.main_fibre if current else None,
+            filled_percent=current.filled_percent if current else None,
+            reports=tuple(
+                ReportFile(str(self._folder.path / report.path), report.language, report.sha256)
+                for report in (current.reports if current else ())
+            ),
+        )
+
+    def _waiting_entry(self, number: int) -> AcceptedEntry | None:
+        path = self._journal.path_of(number)
+        return None if path is None else read_entry(path)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        assert self._reading_engine is not None, "open the store with `with`"
+        with one_line_errors(self._database), Session(self._reading_engine) as session:
+            yield session
+
+
+def _acquisition_row(session: Session, number: int) -> AcquisitionRow:
+    row = session.get(AcquisitionRow, number) if number <= _MAX_NUMBER else None
+    if row is None:
+        raise InputError(f"inspection {number} does not exist; `qc-daemon history` lists those that do")
+    return row

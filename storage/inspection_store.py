@@ -1,0 +1,338 @@
+"""The only writer of a station: accepts acquisitions, keeps conclusions, repairs what a crash left."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
+
+from qc_daemon.domain.errors import IntegrityError, StoreUnavailable
+from qc_daemon.domain.inspection import Acquisition, Conclusion, ReportFile
+from qc_daemon.domain.spectrum import Scan, WhiteReference
+from storage.acquisition_rows import add_acquisition_row, reference_row
+from storage.conclusion_contents import contents_of
+from storage.conclusion_rows import conclusion_row, model_rows, require_belonging
+from storage.database import DatabaseBusy, one_line_errors, open_writer
+from storage.durable_files import make_folder
+from storage.facts import AcceptedEntry, Decoders, accept, reference_contents, reference_facts
+from storage.inspection_reader import SqlInspectionReader
+from storage.journal import EntryName, read_entry
+from storage.schema import upgrade
+from storage.station_events import add_quarantine_row, clear_alarm, raise_alarm
+from storage.station_folder import StationFolder, StationLock
+from storage.tables import AcquisitionRow, ConclusionRow, QuarantineRow, ReportRow
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What came of the journal, by station number.
+
+    Attributes:
+        stored: brought into the database.
+        quarantined: could not become a row; kept aside with a reason.
+        waiting: still in the journal, because the database does not answer.
+    """
+
+    stored: tuple[int, ...]
+    quarantined: tuple[int, ...]
+    waiting: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What start-up repaired: unfinished files deleted (never accepted), and the drained journal."""
+
+    unfinished_files: int
+    drained: Drained
+
+
+def utc_now() -> datetime:
+    """Return the aware UTC time of the system's clock."""
+    return datetime.now(UTC)
+
+
+def open_store(
+    station_folder: Path,
+    url: str | None,
+    scan_decoders: Mapping[str, Callable[[bytes], Scan]],
+    image_decoder: Callable[[bytes, str], NDArray[np.uint8]],
+    now: Callable[[], datetime] = utc_now,
+) -> "SqlInspectionStore":
+    """Return the store of a station; open it with `with`.
+
+    Args:
+        station_folder: created if it does not exist.
+        url: of the database; without it, the SQLite file in the station folder.
+        scan_decoders: one per raw format, from the bytes of a scan.
+        image_decoder: from encoded bytes and their name in messages to (height, width, 3) uint8 RGB.
+        now: the aware UTC time.
+    """
+    decoders = Decoders(scan_decoders, image_decoder)
+    return SqlInspectionStore(StationFolder(station_folder), url, decoders, now)
+
+
+class SqlInspectionStore(SqlInspectionReader):
+    """Keeps facts and opinions in journal, blobs and SQLite; implements the port InspectionStore.
+
+    After a failed write nothing more is accepted: `stopped` says why, and a restart heals.
+    """
+
+    def __init__(
+        self, folder: StationFolder, url: str | None, decoders: Decoders, now: Callable[[], datetime]
+    ) -> None:
+        super().__init__(folder, url, decoders)
+        self._now = now
+        self._exclusive = threading.RLock()
+        self._resources = ExitStack()
+        self._writing_engine: Engine | None = None
+        self._database_file: tuple[int, int] | None = None
+        self._next_number = 0
+
+    def __enter__(self) -> Self:
+        """Take the station, bring its database to the newest schema and find the next number.
+
+        Raises:
+            StoreUnavailable: another process writes it, its database is missing, locked, broken or
+                of a newer schema, or its folder cannot be written.
+        """
+        with ExitStack() as stack:
+            self._make_folders()
+            stack.enter_context(StationLock(self._folder))
+            self._require_no_lost_database()
+            upgrade(self._url)
+            self._writing_engine = open_writer(self._database)
+            stack.callback(self._writing_engine.dispose)
+            self._database_file = _file_identity(self._database)
+            super().__enter__()
+            stack.push(super().__exit__)
+            self._next_number = self._last_number() + 1
+            self._resources = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._resources.close()
+
+    @property
+    def stopped(self) -> str | None:
+        """Why nothing more is accepted until a restart, or None."""
+        return self._journal.stopped
+
+    def add_acquisition(self, acquisition: Acquisition) -> int:
+        """Accept an acquisition: on return its bytes are on disk. Returns its station number.
+
+        A locked or missing database does not matter now: the acquisition waits in the journal.
+
+        Raises:
+            InputError: it holds a figure or a text that cannot be stored; it is not accepted.
+            IntegrityError: it contradicts what is stored; it is in quarantine.
+            StoreUnavailable: the disk is full or failed; nothing more is accepted until a restart.
+        """
+        with self._exclusive:
+            number = self._next_number
+            entry = accept(acquisition, number, self._now())
+            path = self._journal.append(entry)
+            self._next_number += 1
+            drained = self._drain({path: entry})
+        if number in drained.quarantined:
+            raise IntegrityError(f"acquisition {number} contradicts what is stored; it is in quarantine")
+        return number
+
+    def drain(self) -> Drained:
+        """Bring what waits in the journal into the database, in order and each exactly once.
+
+        Raises:
+            StoreUnavailable: the disk or the database failed for more than being busy.
+        """
+        with self._exclusive:
+            return self._drain({})
+
+    def recover(self) -> Recovery:
+        """Repair what a crash left: delete unfinished files, drain the journal; say what was done."""
+        with self._exclusive, self._stopping_on_failure():
+            try:
+                unfinished = self._journal.sweep() + self._blobs.sweep()
+            except OSError as error:
+                raise StoreUnavailable(f"{error.filename}: {error.strerror}") from error
+            return Recovery(unfinished, self._drain({}))
+
+    def add_conclusion(self, number: int, conclusion: Conclusion) -> None:
+        """Store a conclusion beside the acquisition; nothing is overwritten. Twice is once.
+
+        Raises:
+            IntegrityError: it is not about that acquisition.
+            StoreUnavailable: the database does not answer, or failed.
+        """
+        with self._exclusive, self._stopping_on_failure():
+            self._require_in_database(number)
+            contents = contents_of(conclusion)
+            row = conclusion_row(conclusion, contents)
+            self._blobs.put(contents.present())
+            with self._writing() as session:
+                acquisition = session.get(AcquisitionRow, number)
+                if acquisition is None:
+                    raise IntegrityError(f"conclusion {conclusion.id}: acquisition {number} does not exist")
+                require_belonging(acquisition, conclusion)
+                if all(known.id != conclusion.id for known in acquisition.conclusions):
+                    row.models = model_rows(session, conclusion.models)
+                    row.acquisition = acquisition
+                    session.add(row)
+
+    def add_report(self, number: int, conclusion_id: str, report: ReportFile) -> None:
+        """Record a report that was written for a conclusion. Twice is once.
+
+        Raises:
+            IntegrityError: that acquisition has no such conclusion.
+            StoreUnavailable: the database does not answer, or failed.
+        """
+        path = self._path_in_station(report.path)
+        with self._exclusive, self._stopping_on_failure(), self._writing() as session:
+            conclusion = session.scalar(select(ConclusionRow).where(ConclusionRow.id == conclusion_id))
+            if conclusion is None or conclusion.acquisition_number != number:
+                raise IntegrityError(f"acquisition {number} has no conclusion {conclusion_id}")
+            if all((known.path, known.sha256) != (path, report.sha256) for known in conclusion.reports):
+                conclusion.reports.append(
+                    ReportRow(
+                        path=path, language=report.language, sha256=report.sha256, recorded_at=self._now()
+                    )
+                )
+
+    def add_reference(self, reference: WhiteReference) -> None:
+        """Store a white reference; from now on it is the valid one for its instrument. Twice is once.
+
+        Raises:
+            IntegrityError: another one has its id.
+            StoreUnavailable: the database does not answer, or failed; it is not the valid one then.
+        """
+        with self._exclusive, self._stopping_on_failure():
+            self._drain({})  # an older reference that waits with its acquisition comes before this one
+            self._blobs.put(reference_contents(reference))
+            with self._writing() as session:
+                reference_row(session, reference_facts(reference))
+
+    def raise_alarm(self, code: str, subject: str, message: str) -> None:
+        """Record that an alarm came, unless it is active already."""
+        with self._exclusive, self._stopping_on_failure(), self._writing() as session:
+            raise_alarm(session, code, subject, message, self._now())
+
+    def clear_alarm(self, code: str, subject: str) -> None:
+        """Record that an alarm went, if it is active."""
+        with self._exclusive, self._stopping_on_failure(), self._writing() as session:
+            clear_alarm(session, code, subject, self._now())
+
+    def _drain(self, fresh: Mapping[Path, AcceptedEntry]) -> Drained:
+        """Drain the journal; `fresh` entries were just written and need not be read again."""
+        stored: list[int] = []
+        quarantined: list[int] = []
+        try:
+            with self._stopping_on_failure():
+                for path in self._journal.pending():
+                    try:
+                        self._bring_in(path, fresh.get(path) or read_entry(path))
+                    except IntegrityError as error:
+                        self._journal.quarantine(path, str(error))
+                        quarantined.append(EntryName.of(path).number)
+                    else:
+                        stored.append(EntryName.of(path).number)
+                self._record_quarantined()
+        except DatabaseBusy:
+            pass  # what waits is safe in the journal and comes in later
+        waiting = tuple(EntryName.of(path).number for path in self._journal.pending())
+        return Drained(tuple(stored), tuple(quarantined), waiting)
+
+    def _bring_in(self, path: Path, entry: AcceptedEntry | None) -> None:
+        if entry is None:
+            raise StoreUnavailable(f"{path} was deleted by another process; expected one writer at a time")
+        facts = entry.facts
+        self._blobs.put(entry.contents)
+        with self._writing() as session:
+            known = session.scalar(select(AcquisitionRow.number).where(AcquisitionRow.id == facts.id))
+            if known is None:
+                add_acquisition_row(session, facts)
+            elif known != facts.number:
+                raise IntegrityError(f"acquisition {facts.id} is already stored as number {known}")
+        self._journal.remove(path)  # only now: contents and row are on disk
+
+    def _record_quarantined(self) -> None:
+        """Give each quarantined file its row and an alarm, unless it has them already."""
+        paths = self._journal.quarantined()
+        if not paths:
+            return
+        with self._writing() as session:
+            known = set(session.scalars(select(QuarantineRow.file_name)))
+            for path in paths:
+                if path.name not in known:
+                    add_quarantine_row(session, path, self._now())
+
+    def _require_in_database(self, number: int) -> None:
+        if self._journal.path_of(number) is not None:
+            self._drain({})
+        if self._journal.path_of(number) is not None:
+            raise DatabaseBusy(f"acquisition {number} still waits in the journal for the database")
+
+    def _last_number(self) -> int:
+        """Return the highest number ever given: in database, journal or quarantine."""
+        with self._reading() as session:
+            stored = session.scalar(select(func.max(AcquisitionRow.number))) or 0
+            quarantined = session.scalar(select(func.max(QuarantineRow.number))) or 0
+        return max(stored, quarantined, self._journal.last_number())
+
+    def _make_folders(self) -> None:
+        folder = self._folder
+        try:
+            for path in (folder.path, folder.journal, folder.quarantine, folder.blobs):
+                make_folder(path)
+        except OSError as error:
+            raise StoreUnavailable(f"{error.filename}: {error.strerror}") from error
+
+    def _require_no_lost_database(self) -> None:
+        kept = (*self._journal.pending(), *self._journal.quarantined(), next(self._blobs.stored(), None))
+        if not self._database.exists() and any(kept):
+            raise StoreUnavailable(
+                f"{self._database} is missing, but {self._folder.path} holds accepted acquisitions;"
+                " restore it from a backup, or start with another folder"
+            )
+
+    def _path_in_station(self, path: str) -> str:
+        """Return a path relative to the station folder if it lies inside, so that the folder may move."""
+        full, station = Path(path).resolve(), self._folder.path.resolve()
+        return str(full.relative_to(station) if full.is_relative_to(station) else full)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        """One transaction: committed and on disk at its end, or nothing of it."""
+        assert self._writing_engine is not None, "open the store with `with`"
+        if _file_identity(self._database) != self._database_file:
+            # SQLite would go on writing into a file that nobody will find again.
+            raise DatabaseBusy(f"{self._database} was moved or replaced while the station runs")
+        with one_line_errors(self._database), Session(self._writing_engine) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def _stopping_on_failure(self) -> Iterator[None]:
+        """Write nothing more once a write failed for another cause than a busy database."""
+        self._journal.require_running()
+        try:
+            yield
+        except DatabaseBusy:
+            raise
+        except StoreUnavailable as error:
+            self._journal.stop(str(error))
+            raise
+
+
+def _file_identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,347 @@
+"""The tables. Units end column names; times are UTC ISO-8601 text; hashes are SHA-256 in hex.
+
+Facts (instruments, white references, acquisitions) are written once. Opinions (conclusions and
+what hangs on them) are added beside earlier ones; the highest `sequence` is the current one.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    REAL,
+    CheckConstraint,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from storage.timestamps import utc_moment, utc_text
+
+# Every constraint has a name, or Alembic could not change it later.
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+_STRICT = {"sqlite_strict": True}
+
+
+class UtcText(TypeDecorator[datetime]):
+    """An aware moment, kept as UTC text of one width."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> str | None:
+        """Return the text of a moment."""
+        return None if value is None else utc_text(value)
+
+    def process_result_value(self, value: Any, _dialect: Dialect) -> datetime | None:
+        """Return the moment of a text."""
+        return None if value is None else utc_moment(value)
+
+
+class Flag(TypeDecorator[bool]):
+    """True or False, kept as 1 or 0."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: bool | None, _dialect: Dialect) -> int | None:
+        """Return 1 or 0."""
+        return None if value is None else int(value)
+
+    def process_result_value(self, value: Any, _dialect: Dialect) -> bool | None:
+        """Return True or False."""
+        return None if value is None else bool(value)
+
+
+class Base(DeclarativeBase):
+    """What all tables share."""
+
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
+    type_annotation_map = {str: Text, int: Integer, float: REAL, bool: Flag, datetime: UtcText}  # noqa: RUF012 the name and type are SQLAlchemy's
+
+
+class InstrumentRow(Base):
+    """A physical device with one firmware."""
+
+    __tablename__ = "instruments"
+    __table_args__ = (UniqueConstraint("kind", "model", "serial", "firmware"), _STRICT)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    model: Mapped[str]
+    serial: Mapped[str]
+    firmware: Mapped[str]
+
+
+class WhiteReferenceRow(Base):
+    """A scan of a white tile; many acquisitions point at one."""
+
+    __tablename__ = "white_references"
+    __table_args__ = (UniqueConstraint("id"), Index(None, "instrument_id"), _STRICT)
+
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str]
+    source: Mapped[str]
+    tile_id: Mapped[str]
+    raw_format: Mapped[str]
+    scan_sha256: Mapped[str]
+    tile_reflectance_sha256: Mapped[str]
+    instrument_id: Mapped[int] = mapped_column(ForeignKey("instruments.id"))
+    taken_at: Mapped[datetime]
+
+    instrument: Mapped[InstrumentRow] = relationship()
+
+
+class AcquisitionRow(Base):
+    """What the instruments said of one specimen."""
+
+    __tablename__ = "acquisitions"
+    __table_args__ = (
+        UniqueConstraint("id"),
+        CheckConstraint("number > 0", "number"),
+        CheckConstraint("camera_expected IN (0, 1)", "camera_expected"),
+        # A frame is there with all of its columns or not at all.
+        CheckConstraint(
+            "(camera_id IS NULL) + (image_sha256 IS NULL) + (image_width_px IS NULL)"
+            " + (image_height_px IS NULL) + (um_per_pixel IS NULL) + (captured_at IS NULL)"
+            " + (captured_monotonic_s IS NULL) + (image_repeats IS NULL) IN (0, 8)",
+            "frame",
+        ),
+        Index(None, "specimen"),
+        Index(None, "lot", "roll"),
+        Index(None, "accepted_at"),
+        Index(None, "white_reference_sequence"),
+        _STRICT,
+    )
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str]
+    accepted_at: Mapped[datetime]
+    facts_sha256: Mapped[str]
+    specimen: Mapped[str]
+    lot: Mapped[str]
+    roll: Mapped[str]
+    position_m: Mapped[float]
+    label_text: Mapped[str | None]
+    spectrometer_id: Mapped[int] = mapped_column(ForeignKey("instruments.id"))
+    raw_format: Mapped[str]
+    scan_sha256: Mapped[str]
+    white_reference_sequence: Mapped[int | None] = mapped_column(ForeignKey("white_references.sequence"))
+    triggered_at: Mapped[datetime]
+    triggered_monotonic_s: Mapped[float]
+    acquire_seconds: Mapped[float]
+    camera_expected: Mapped[bool]
+    camera_id: Mapped[int | None] = mapped_column(ForeignKey("instruments.id"))
+    image_sha256: Mapped[str | None]
+    image_width_px: Mapped[int | None]
+    image_height_px: Mapped[int | None]
+    um_per_pixel: Mapped[float | None]
+    captured_at: Mapped[datetime | None]
+    captured_monotonic_s: Mapped[float | None]
+    image_repeats: Mapped[int | None]
+
+    spectrometer: Mapped[InstrumentRow] = relationship(foreign_keys=[spectrometer_id])
+    camera: Mapped[InstrumentRow | None] = relationship(foreign_keys=[camera_id])
+    white: Mapped[WhiteReferenceRow | None] = relationship()
+    declared_fibres: Mapped[list["DeclaredFibreRow"]] = relationship(order_by="DeclaredFibreRow.position")
+    conclusions: Mapped[list["ConclusionRow"]] = relationship(
+        order_by="ConclusionRow.sequence", back_populates="acquisition"
+    )
+
+
+class DeclaredFibreRow(Base):
+    """One line of the declared label, as it was read when the specimen was measured."""
+
+    __tablename__ = "declared_fibres"
+    __table_args__ = (_STRICT,)
+
+    acquisition_number: Mapped[int] = mapped_column(ForeignKey("acquisitions.number"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    fibre: Mapped[str]
+    percent: Mapped[float]
+
+
+class ConclusionRow(Base):
+    """What one set of models and one tolerance made of an acquisition."""
+
+    __tablename__ = "conclusions"
+    __table_args__ = (
+        UniqueConstraint("id"),
+        CheckConstraint("outcome IN ('PASS', 'FAIL', 'REFER')", "outcome"),
+        CheckConstraint(
+            "(main_fibre IS NULL) + (novelty IS NULL) + (novelty_limit IS NULL) + (basis IS NULL)"
+            " + (interval_coverage IS NULL) + (evidence_sha256 IS NULL) IN (0, 6)",
+            "composition",
+        ),
+        CheckConstraint(
+            "(cleaning_method IS NULL) + (filled_percent IS NULL) + (mask_sha256 IS NULL)"
+            " + (fill_sha256 IS NULL) IN (0, 4)",
+            "cleaned",
+        ),
+        Index(None, "acquisition_number", "sequence"),
+        _STRICT,
+    )
+
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str]
+    acquisition_number: Mapped[int] = mapped_column(ForeignKey("acquisitions.number"))
+    concluded_at: Mapped[datetime]
+    infer_seconds: Mapped[float]
+    software_version: Mapped[str]
+    outcome: Mapped[str]
+    main_fibre: Mapped[str | None]
+    novelty: Mapped[float | None]
+    novelty_limit: Mapped[float | None]
+    basis: Mapped[str | None]
+    interval_coverage: Mapped[float | None]
+    evidence_sha256: Mapped[str | None]
+    cleaning_method: Mapped[str | None]
+    filled_percent: Mapped[float | None]
+    mask_sha256: Mapped[str | None]
+    fill_sha256: Mapped[str | None]
+    tolerance_name: Mapped[str]
+    tolerance_version: Mapped[str]
+    tolerance_clause: Mapped[str]
+    max_deviation_pp: Mapped[float]
+    minor_component_percent: Mapped[float]
+    minor_deviation_pp: Mapped[float]
+
+    acquisition: Mapped[AcquisitionRow] = relationship(back_populates="conclusions")
+    shares: Mapped[list["FibreShareRow"]] = relationship(order_by="FibreShareRow.position")
+    reasons: Mapped[list["ReasonRow"]] = relationship(order_by="ReasonRow.position")
+    defects: Mapped[list["DefectRow"]] = relationship(order_by="DefectRow.position")
+    models: Mapped[list["ConclusionModelRow"]] = relationship(order_by="ConclusionModelRow.position")
+    reports: Mapped[list["ReportRow"]] = relationship(order_by="ReportRow.sequence")
+
+
+class FibreShareRow(Base):
+    """Share of one fibre with its prediction interval, in percent by mass on the conclusion's basis."""
+
+    __tablename__ = "fibre_shares"
+    __table_args__ = (
+        CheckConstraint(
+            "0 <= lo_percent AND lo_percent <= percent AND percent <= hi_percent AND hi_percent <= 100",
+            "interval",
+        ),
+        _STRICT,
+    )
+
+    conclusion_sequence: Mapped[int] = mapped_column(ForeignKey("conclusions.sequence"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    fibre: Mapped[str]
+    percent: Mapped[float]
+    lo_percent: Mapped[float]
+    hi_percent: Mapped[float]
+
+
+class ReasonRow(Base):
+    """One reason of a verdict."""
+
+    __tablename__ = "reasons"
+    __table_args__ = (_STRICT,)
+
+    conclusion_sequence: Mapped[int] = mapped_column(ForeignKey("conclusions.sequence"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str]
+    subject: Mapped[str]
+    figure: Mapped[float | None]
+    figure_limit: Mapped[float | None]
+
+
+class DefectRow(Base):
+    """A fault of the fabric; its box in pixels of the image."""
+
+    __tablename__ = "defects"
+    __table_args__ = (_STRICT,)
+
+    conclusion_sequence: Mapped[int] = mapped_column(ForeignKey("conclusions.sequence"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    x_px: Mapped[int]
+    y_px: Mapped[int]
+    width_px: Mapped[int]
+    height_px: Mapped[int]
+    area_mm2: Mapped[float]
+    confidence: Mapped[float]
+    severity: Mapped[str]
+
+
+class ModelRow(Base):
+    """A model or method that took part in a conclusion."""
+
+    __tablename__ = "models"
+    __table_args__ = (UniqueConstraint("role", "name", "digest"), _STRICT)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    role: Mapped[str]
+    name: Mapped[str]
+    digest: Mapped[str]
+
+
+class ConclusionModelRow(Base):
+    """Which models drew a conclusion."""
+
+    __tablename__ = "conclusion_models"
+    __table_args__ = (Index(None, "model_id"), _STRICT)
+
+    conclusion_sequence: Mapped[int] = mapped_column(ForeignKey("conclusions.sequence"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
+
+    model: Mapped[ModelRow] = relationship()
+
+
+class ReportRow(Base):
+    """A report that was written for a conclusion; the newest of a path is the one on disk."""
+
+    __tablename__ = "reports"
+    __table_args__ = (UniqueConstraint("conclusion_sequence", "path", "sha256"), _STRICT)
+
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    conclusion_sequence: Mapped[int] = mapped_column(ForeignKey("conclusions.sequence"))
+    path: Mapped[str]
+    language: Mapped[str]
+    sha256: Mapped[str]
+    recorded_at: Mapped[datetime]
+
+
+class QuarantineRow(Base):
+    """An accepted acquisition that could not become a row, and why; its file is kept."""
+
+    __tablename__ = "quarantine"
+    __table_args__ = (UniqueConstraint("file_name"), _STRICT)
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    acquisition_id: Mapped[str] = mapped_column(primary_key=True)
+    file_name: Mapped[str]
+    reason: Mapped[str]
+    quarantined_at: Mapped[datetime]
+
+
+class StationEventRow(Base):
+    """An alarm that came (active) or went, about a subject."""
+
+    __tablename__ = "station_events"
+    __table_args__ = (
+        CheckConstraint("active IN (0, 1)", "active"),
+        Index(None, "code", "subject", "sequence"),
+        _STRICT,
+    )
+
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    happened_at: Mapped[datetime]
+    code: Mapped[str]
+    subject: Mapped[str]
+    active: Mapped[bool]
+    message: Mapped[str]

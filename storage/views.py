@@ -1,0 +1,187 @@
+"""The views for QA people: stable names and columns, explained in docs/history.md.
+
+They are dropped and created by every migration, so a changed view needs a migration, even an
+empty one. Columns are added, never renamed or removed.
+"""
+
+# ruff: noqa: S608  (the parts put together here are constants of this file)
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection
+
+_CURRENT_CONCLUSION = """conclusions AS c ON c.sequence = (
+    SELECT max(sequence) FROM conclusions WHERE acquisition_number = a.number
+)"""
+
+_COUNTS = """count(*) AS inspections,
+    count(*) FILTER (WHERE verdict = 'PASS') AS passed,
+    count(*) FILTER (WHERE verdict = 'FAIL') AS failed,
+    count(*) FILTER (WHERE verdict = 'REFER') AS referred,
+    count(*) FILTER (WHERE verdict = 'UNDECIDED') AS undecided,
+    coalesce(sum(defects), 0) AS defects,
+    min(accepted_at) AS first_accepted_at,
+    max(accepted_at) AS last_accepted_at"""
+
+_INSPECTIONS = f"""
+SELECT
+    a.number, a.id, a.specimen, a.lot, a.roll, a.position_m, a.label_text AS label,
+    a.accepted_at,
+    coalesce(c.outcome, 'UNDECIDED') AS verdict,
+    (
+        SELECT group_concat(code || iif(subject = '', '', ':' || subject), ', ' ORDER BY position)
+        FROM reasons WHERE conclusion_sequence = c.sequence
+    ) AS reasons,
+    c.main_fibre AS class,
+    c.novelty, c.novelty_limit, c.basis, c.interval_coverage,
+    c.filled_percent, c.cleaning_method,
+    iif(
+        c.sequence IS NULL, NULL,
+        (SELECT count(*) FROM defects WHERE conclusion_sequence = c.sequence)
+    ) AS defects,
+    c.tolerance_name AS tolerance, c.tolerance_version,
+    (
+        SELECT path FROM reports WHERE conclusion_sequence = c.sequence ORDER BY sequence DESC LIMIT 1
+    ) AS report,
+    c.id AS conclusion_id,
+    (SELECT count(*) FROM conclusions WHERE acquisition_number = a.number) AS conclusions,
+    c.concluded_at, c.software_version,
+    spectrometer.serial AS spectrometer_serial,
+    w.id AS reference_id,
+    camera.serial AS camera_serial, a.camera_expected, a.um_per_pixel,
+    a.triggered_at, a.acquire_seconds, c.infer_seconds,
+    a.scan_sha256, a.image_sha256, a.facts_sha256
+FROM acquisitions AS a
+JOIN instruments AS spectrometer ON spectrometer.id = a.spectrometer_id
+LEFT JOIN instruments AS camera ON camera.id = a.camera_id
+LEFT JOIN white_references AS w ON w.sequence = a.white_reference_sequence
+LEFT JOIN {_CURRENT_CONCLUSION}
+"""
+
+_FIBRE_SHARES = f"""
+SELECT
+    number, specimen, lot, roll, position_m, accepted_at, verdict,
+    fibre, percent, lo_percent, hi_percent,
+    declared_percent, percent - declared_percent AS deviation_pp, basis
+FROM (
+    SELECT
+        a.number, a.specimen, a.lot, a.roll, a.position_m, a.accepted_at, c.outcome AS verdict,
+        f.position, f.fibre, f.percent, f.lo_percent, f.hi_percent,
+        iif(a.label_text IS NULL, NULL, coalesce(d.percent, 0.0)) AS declared_percent,
+        c.basis
+    FROM acquisitions AS a
+    JOIN {_CURRENT_CONCLUSION}
+    JOIN fibre_shares AS f ON f.conclusion_sequence = c.sequence
+    LEFT JOIN declared_fibres AS d ON d.acquisition_number = a.number AND d.fibre = f.fibre
+)
+"""
+
+_DEFECTS = f"""
+SELECT
+    a.number, a.specimen, a.lot, a.roll, a.position_m, a.accepted_at,
+    d.kind, d.severity, d.confidence, d.area_mm2,
+    d.x_px, d.y_px, d.width_px, d.height_px, a.um_per_pixel, a.image_sha256
+FROM acquisitions AS a
+JOIN {_CURRENT_CONCLUSION}
+JOIN defects AS d ON d.conclusion_sequence = c.sequence
+"""
+
+_ROLLS = f"""
+SELECT
+    lot, roll,
+    {_COUNTS},
+    min(position_m) AS first_position_m,
+    max(position_m) AS last_position_m
+FROM v_inspections
+GROUP BY lot, roll
+"""
+
+_LOTS = f"""
+SELECT
+    lot,
+    count(DISTINCT roll) AS rolls,
+    {_COUNTS}
+FROM v_inspections
+GROUP BY lot
+"""
+
+_REFERENCES = """
+SELECT
+    w.id, w.source, w.tile_id,
+    i.kind AS instrument_kind, i.serial AS instrument_serial,
+    w.taken_at,
+    w.sequence = (
+        SELECT max(other.sequence) FROM white_references AS other
+        JOIN instruments AS its ON its.id = other.instrument_id
+        WHERE its.serial = i.serial
+    ) AS is_current,
+    (SELECT count(*) FROM acquisitions WHERE white_reference_sequence = w.sequence) AS inspections,
+    w.scan_sha256
+FROM white_references AS w
+JOIN instruments AS i ON i.id = w.instrument_id
+"""
+
+_INSTRUMENTS = """
+SELECT
+    i.kind, i.model, i.serial, i.firmware,
+    count(a.number) AS inspections,
+    (SELECT count(*) FROM white_references WHERE instrument_id = i.id) AS white_references,
+    min(a.accepted_at) AS first_accepted_at,
+    max(a.accepted_at) AS last_accepted_at
+FROM instruments AS i
+LEFT JOIN acquisitions AS a ON i.id IN (a.spectrometer_id, a.camera_id)
+GROUP BY i.id
+"""
+
+_MODELS = """
+SELECT
+    m.role, m.name, m.digest,
+    count(c.sequence) AS conclusions,
+    min(c.concluded_at) AS first_concluded_at,
+    max(c.concluded_at) AS last_concluded_at
+FROM models AS m
+LEFT JOIN conclusion_models AS part ON part.model_id = m.id
+LEFT JOIN conclusions AS c ON c.sequence = part.conclusion_sequence
+GROUP BY m.id
+"""
+
+_ALARMS = """
+SELECT code, subject, message, raised_at, cleared_at, cleared_at IS NULL AS active
+FROM (
+    SELECT
+        raised.code, raised.subject, raised.message, raised.happened_at AS raised_at,
+        (
+            SELECT later.happened_at FROM station_events AS later
+            WHERE later.code = raised.code AND later.subject = raised.subject
+                AND later.sequence > raised.sequence AND later.active = 0
+            ORDER BY later.sequence LIMIT 1
+        ) AS cleared_at
+    FROM station_events AS raised
+    WHERE raised.active = 1
+)
+"""
+
+VIEWS: Mapping[str, str] = {
+    "v_inspections": _INSPECTIONS,
+    "v_fibre_shares": _FIBRE_SHARES,
+    "v_defects": _DEFECTS,
+    "v_rolls": _ROLLS,
+    "v_lots": _LOTS,
+    "v_references": _REFERENCES,
+    "v_instruments": _INSTRUMENTS,
+    "v_models": _MODELS,
+    "v_alarms": _ALARMS,
+}
+
+
+def create_views(connection: Connection) -> None:
+    """Create all views."""
+    for name, query in VIEWS.items():
+        connection.exec_driver_sql(f"CREATE VIEW {name} AS {query}")
+
+
+def drop_views(connection: Connection) -> None:
+    """Drop all views that the database has, those of an older software too."""
+    names = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'view'").scalars().all()
+    for name in names:
+        connection.exec_driver_sql(f'DROP VIEW "{name}"')
