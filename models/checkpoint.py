@@ -1,0 +1,212 @@
+"""A checkpoint is a folder: weights, graphs, calibration, golden answers and a manifest that binds them.
+
+    manifest.json        what the model is, and the SHA-256 of every other file
+    manifest.sha256      the SHA-256 of the manifest: the version of the checkpoint
+    weights.safetensors  for training and the reference runtime
+    model.onnx           static shapes, one specimen at a time: what the station serves
+    model.mindir         the same graph for MindSpore
+    calibration.npz      the subspace of known spectra
+    golden.npz           inputs and the outputs that every runtime has to reproduce
+
+Nothing here imports MindSpore.
+"""
+
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from models.calibration import IntervalTable, NoveltyLimits, SignalSubspace
+from models.isic_net_config import IsicNetConfig
+from models.preprocessing import ImageScale, SpectrumGrid
+from qc_daemon.domain.errors import CheckpointError
+
+MANIFEST, SEAL = "manifest.json", "manifest.sha256"
+WEIGHTS, ONNX, MINDIR = "weights.safetensors", "model.onnx", "model.mindir"
+CALIBRATION, GOLDEN = "calibration.npz", "golden.npz"
+FORMAT = "isic-net checkpoint 1"
+RELEASED = Path(__file__).parent / "weights" / "isic-net-1"  # what this version of the software ships
+_REQUIRED = (WEIGHTS, ONNX, CALIBRATION, GOLDEN)
+
+Arrays = Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """Name, static shape and dtype of an input or output of the graph."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileSeal:
+    """A file of the folder and its SHA-256."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRecord:
+    """What the model was made from.
+
+    Attributes:
+        sets: one line a dataset: name, specimens, rows.
+        median_shares: of the training specimens, in the order of the fibres: what to answer unseen.
+        calibrated_on: which specimens the intervals and the novelty limit rest on.
+        best_epoch: whose weights these are.
+        validation_error: mean absolute share error of the specimens that chose the epoch, 0..1.
+    """
+
+    sets: tuple[str, ...]
+    median_shares: tuple[float, ...]
+    calibrated_on: str
+    calibration_specimens: int
+    seed: int
+    best_epoch: int
+    validation_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All that is said of a model.
+
+    Attributes:
+        name: of the model ("isic-net-1").
+        fibres: in the order of the outputs.
+        basis: mass basis of the shares.
+        image: None if the model reads no image.
+        with_image, without_image: interval tables; `with_image` is None if the model reads no image.
+        max_gap_nm: longest run of bands without a value that may be interpolated.
+        versions: lines such as "mindspore 2.10.0".
+    """
+
+    format: str
+    name: str
+    fibres: tuple[str, ...]
+    basis: str
+    config: IsicNetConfig
+    grid: SpectrumGrid
+    max_gap_nm: float
+    image: ImageScale | None
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    with_image: IntervalTable | None
+    without_image: IntervalTable
+    novelty: NoveltyLimits
+    training: TrainingRecord
+    versions: tuple[str, ...]
+    files: tuple[FileSeal, ...]
+
+
+_ADAPTER = TypeAdapter(Manifest)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """A verified checkpoint folder.
+
+    Attributes:
+        digest: SHA-256 of the manifest: the version that conclusions store.
+        golden_inputs, golden_outputs: arrays by tensor name.
+    """
+
+    folder: Path
+    digest: str
+    manifest: Manifest
+    subspace: SignalSubspace
+    golden_inputs: Arrays
+    golden_outputs: Arrays
+
+    @property
+    def onnx_path(self) -> Path:
+        """The graph that the station serves."""
+        return self.folder / ONNX
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """Load a checkpoint after verifying every byte of it.
+
+    Raises:
+        CheckpointError: names the file and what was expected of it.
+    """
+    text = _read(folder / MANIFEST)
+    digest = hashlib.sha256(text).hexdigest()
+    if _read(folder / SEAL) != _seal_text(digest):
+        raise CheckpointError(f"{folder / SEAL}: does not match {MANIFEST}; expected {digest}")
+    manifest = _parse(folder / MANIFEST, text)
+    contents = {seal.name: _sealed(folder / seal.name, seal.sha256) for seal in manifest.files}
+    missing = [name for name in _REQUIRED if name not in contents]
+    if missing:
+        raise CheckpointError(f"{folder / MANIFEST}: lists no {missing[0]}; expected {', '.join(_REQUIRED)}")
+    calibration = _arrays(folder / CALIBRATION, contents[CALIBRATION], ("centre", "axes"))
+    inputs = tuple(f"in.{spec.name}" for spec in manifest.inputs)
+    outputs = tuple(f"out.{spec.name}" for spec in manifest.outputs)
+    golden = _arrays(folder / GOLDEN, contents[GOLDEN], inputs + outputs)
+    return Checkpoint(
+        folder,
+        digest,
+        manifest,
+        SignalSubspace(calibration["centre"].astype(np.float64), calibration["axes"].astype(np.float64)),
+        {key.removeprefix("in."): golden[key] for key in inputs},
+        {key.removeprefix("out."): golden[key] for key in outputs},
+    )
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> str:
+    """Write the manifest and its seal; return the digest."""
+    text = _ADAPTER.dump_json(manifest, indent=1) + b"\n"
+    digest = hashlib.sha256(text).hexdigest()
+    (folder / MANIFEST).write_bytes(text)
+    (folder / SEAL).write_bytes(_seal_text(digest))
+    return digest
+
+
+def seal_files(folder: Path, names: tuple[str, ...]) -> tuple[FileSeal, ...]:
+    """Return the SHA-256 of each file."""
+    return tuple(FileSeal(name, hashlib.sha256((folder / name).read_bytes()).hexdigest()) for name in names)
+
+
+def _seal_text(digest: str) -> bytes:
+    return f"{digest}  {MANIFEST}\n".encode()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror}); expected a checkpoint") from error
+
+
+def _sealed(path: Path, sha256: str) -> bytes:
+    content = _read(path)
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise CheckpointError(f"{path}: SHA-256 is {found}, expected {sha256}; the file was altered")
+    return content
+
+
+def _parse(path: Path, text: bytes) -> Manifest:
+    try:
+        manifest = _ADAPTER.validate_json(text, extra="forbid")
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise CheckpointError(f"{path}: {key}: {first['msg']}") from error
+    if manifest.format != FORMAT:
+        raise CheckpointError(f'{path}: format is "{manifest.format}", expected "{FORMAT}"')
+    return manifest
+
+
+def _arrays(path: Path, content: bytes, keys: tuple[str, ...]) -> Arrays:
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        if set(archive.files) != set(keys):
+            raise CheckpointError(f"{path}: holds {sorted(archive.files)}, expected {sorted(keys)}")
+        return {key: archive[key] for key in keys}

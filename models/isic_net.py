@@ -1,0 +1,378 @@
+"""ISiC-Net: image-signal correlation network, whole.
+
+Two encoders turn a spectrum and a micrograph into wavelength windows C and image regions P.
+RG maps C to Q in the image's feature space, scores every region by its similarity to the windows
+and keeps the best. ISiCA lets regions and windows attend to one another. REC rebuilds the spectrum
+from the answer, so that the answer has to account for it. Each part is behind a flag of the
+configuration; with all of them off the network reads the spectrum alone.
+
+The answer of the spectrum stands on its own: the image adds a correction that `image_present`
+switches off, so a dead camera costs accuracy and nothing else. The spectrum's answer itself starts
+as a linear calibration (`anchor`, set by partial least squares before training) that the network
+corrects; on a small data set that is most of what can be learnt.
+
+Only operators that the ONNX exporter and the Ascend 310 know are used: tanh-GELU, explicit norms,
+TopK with constant k, no erf, no einsum. Additive constants are at least 1e-4, which half precision holds.
+"""
+
+import math
+
+import numpy as np
+
+from models.isic_net_config import CHANNELS, IsicNetConfig
+from models.mindspore_import import ms, nn, ops
+
+_NORM_EPS = 1e-4
+_MASKED = -1e4  # added to a score that must not win a softmax; fits half precision
+_ANCHOR_SMOOTHING = 1e-3  # the linear calibration's shares become positive by about sqrt(this) / 2
+
+
+class IsicNet(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
+    """The whole network; `construct` is what is exported."""
+
+    def __init__(self, config: IsicNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.signal_encoder = SignalEncoder(config)
+        self.anchor = nn.Dense(CHANNELS * config.bands, config.fibres)
+        self.signal_answer = Answer(config.width, config.fibres)
+        if config.image:
+            self.image_encoder = ImageEncoder(config)
+            self.projection = Projection(config.width)
+            self.fusion = Fusion(config)
+            self.fused_answer = Answer(2 * config.width, config.fibres)
+        if config.reconstruction:
+            self.reconstruction = Reconstruction(config)
+
+    def construct(
+        self, signal: ms.Tensor, image: ms.Tensor | None = None, image_present: ms.Tensor | None = None
+    ) -> tuple[ms.Tensor, ...]:
+        """Return what `output_names` lists, in that order; a network without `image` takes the signal alone.
+
+        Args:
+            signal: (B, 2, bands) SNV spectrum and its derivative.
+            image: (B, 1, image_px, image_px) grey, standardised; anything where there is none.
+            image_present: (B, 1) 1 where there is an image, else 0.
+        """
+        windows, pooled, window_weights = self.signal_encoder(signal)  # (B, n, d), (B, d), (B, n)
+        answers = self.from_signal(signal, pooled)  # 4 of (B, K)
+        evidence: tuple[ms.Tensor, ...] = (window_weights,)
+        if self.config.image:
+            fused, region_scores, region_kept = self.from_both(windows, image)
+            answers = [own + image_present * added for own, added in zip(answers, fused)]  # noqa: B905
+            evidence = (window_weights, region_scores * image_present, region_kept * image_present)
+        outputs = finish(answers) + evidence
+        if self.config.reconstruction:
+            outputs = (*outputs, self.reconstruction(outputs[1], pooled)[0])
+        return outputs
+
+    def from_signal(self, signal: ms.Tensor, pooled: ms.Tensor) -> list[ms.Tensor]:
+        """Return logits of class, shares, presence and spread, (B, K) each, from the spectrum alone."""
+        linear = self.anchor(signal.reshape((signal.shape[0], -1)))  # (B, K), about 0..1
+        positive = 0.5 * (linear + ops.sqrt(linear * linear + _ANCHOR_SMOOTHING))
+        class_logits, share_logits, presence_logits, spread_logits = self.signal_answer(pooled)
+        return [class_logits, share_logits + ops.log(positive), presence_logits, spread_logits]
+
+    def from_both(
+        self, windows: ms.Tensor, image: ms.Tensor
+    ) -> tuple[tuple[ms.Tensor, ...], ms.Tensor, ms.Tensor]:
+        """Return the corrections (B, K) that the image brings, the regions' scores and which were kept."""
+        regions = self.image_encoder(image)  # P (B, N, d)
+        projected = self.projection(windows)  # Q (B, n, d)
+        features, scores, kept = self.fusion(regions, projected)  # (B, 2d), (B, N), (B, N)
+        return self.fused_answer(features), scores, kept
+
+
+def finish(logits: list[ms.Tensor]) -> tuple[ms.Tensor, ...]:
+    """Turn the four logits into class logits, shares (sum 1), presence 0..1 and spread 0..1, (B, K) each.
+
+    The spread is the error that the network expects of its share; it scales the prediction interval.
+    """
+    class_logits, share_logits, presence_logits, spread_logits = logits
+    return (
+        class_logits,
+        ops.softmax(share_logits, -1),
+        ops.sigmoid(presence_logits),
+        ops.sigmoid(spread_logits - 3.0),  # starts at 0.05
+    )
+
+
+class SignalEncoder(nn.Cell):  # type: ignore[misc]
+    """Spectrum to wavelength windows: convolutions along the bands, then a transformer over windows."""
+
+    def __init__(self, config: IsicNetConfig) -> None:
+        super().__init__()
+        width, per_window = config.width, config.bands // config.windows
+        self.near = _conv1d(CHANNELS, 24, 5)
+        self.far = _conv1d(24, 32, 7)
+        self.to_windows = nn.Conv1d(32, width, per_window, stride=per_window, pad_mode="valid", has_bias=True)
+        self.position = _embedding(config.windows, width)
+        self.blocks = nn.SequentialCell(
+            [EncoderBlock(width, config.heads) for _ in range(config.signal_blocks)]
+        )
+        self.norm = nn.LayerNorm((width,), epsilon=_NORM_EPS)
+        self.pool = AttentionPool(width)
+
+    def construct(self, signal: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor, ms.Tensor]:
+        """Return windows C (B, n, d), their pooled feature (B, d) and the pool's weights (B, n)."""
+        features = _gelu(self.near(signal))  # (B, 24, bands)
+        features = _gelu(self.far(features))  # (B, 32, bands)
+        windows = self.to_windows(features).transpose((0, 2, 1))  # (B, n, d)
+        windows = self.norm(self.blocks(windows + self.position))
+        pooled, weights = self.pool(windows)
+        return windows, pooled, weights
+
+
+class ImageEncoder(nn.Cell):  # type: ignore[misc]
+    """Micrograph to regions: four strided convolutions see fibre surfaces, a transformer the field."""
+
+    def __init__(self, config: IsicNetConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.stem = nn.SequentialCell(
+            [
+                _conv2d(1, 32, 8, 4),
+                _conv2d(32, 64, 3, 2),
+                _conv2d(64, width, 3, 2),
+                _conv2d(width, width, 3, 2),
+            ]
+        )
+        self.position = _embedding(config.regions, width)
+        self.blocks = nn.SequentialCell(
+            [EncoderBlock(width, config.heads) for _ in range(config.image_blocks)]
+        )
+        self.norm = nn.LayerNorm((width,), epsilon=_NORM_EPS)
+
+    def construct(self, image: ms.Tensor) -> ms.Tensor:
+        """Return regions P (B, N, d)."""
+        features = self.stem(image)  # (B, d, rows, rows)
+        regions = features.reshape((features.shape[0], features.shape[1], -1)).transpose((0, 2, 1))
+        return self.norm(self.blocks(regions + self.position))
+
+
+class EncoderBlock(nn.Cell):  # type: ignore[misc]
+    """Pre-norm transformer block: attention and a two-layer perceptron, each beside a residual path."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads, self.head_width = heads, width // heads
+        self.norm_attention = nn.LayerNorm((width,), epsilon=_NORM_EPS)
+        self.query, self.key, self.value = (
+            nn.Dense(width, width),
+            nn.Dense(width, width),
+            nn.Dense(width, width),
+        )
+        self.merge = nn.Dense(width, width)
+        self.norm_perceptron = nn.LayerNorm((width,), epsilon=_NORM_EPS)
+        self.expand, self.contract = nn.Dense(width, 2 * width), nn.Dense(2 * width, width)
+
+    def construct(self, tokens: ms.Tensor) -> ms.Tensor:
+        """Return (B, T, d) for (B, T, d)."""
+        tokens = tokens + self.attend(self.norm_attention(tokens))
+        return tokens + self.contract(_gelu(self.expand(self.norm_perceptron(tokens))))
+
+    def attend(self, tokens: ms.Tensor) -> ms.Tensor:
+        """Return multi-head self-attention of (B, T, d)."""
+        batch, count, width = tokens.shape
+        query = self.split(self.query(tokens))  # (B, h, T, d/h)
+        key = self.split(self.key(tokens)).transpose((0, 1, 3, 2))  # (B, h, d/h, T)
+        weights = ops.softmax(ops.matmul(query, key) / math.sqrt(self.head_width), -1)  # (B, h, T, T)
+        mixed = ops.matmul(weights, self.split(self.value(tokens)))  # (B, h, T, d/h)
+        return self.merge(mixed.transpose((0, 2, 1, 3)).reshape((batch, count, width)))
+
+    def split(self, tokens: ms.Tensor) -> ms.Tensor:
+        """Return (B, h, T, d/h) for (B, T, d)."""
+        batch, count, _ = tokens.shape
+        return tokens.reshape((batch, count, self.heads, self.head_width)).transpose((0, 2, 1, 3))
+
+
+class Projection(nn.Cell):  # type: ignore[misc]
+    """Q = W2 ReLU(W1 C): windows in the image's feature space."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.Dense(width, width), nn.Dense(width, width)
+
+    def construct(self, windows: ms.Tensor) -> ms.Tensor:
+        """Return Q (B, n, d) for C (B, n, d)."""
+        return self.second(ops.relu(self.first(windows)))
+
+
+class Fusion(nn.Cell):  # type: ignore[misc]
+    """Regions and windows to one feature: RG and ISiCA where switched on, else plain concatenation."""
+
+    def __init__(self, config: IsicNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        if config.region_generation:
+            self.generate = RegionGeneration(config)
+        if config.cross_attention:
+            self.attend = CrossAttention(config.width)
+
+    def construct(self, regions: ms.Tensor, windows: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor, ms.Tensor]:
+        """Return the joint feature (B, 2d), the score 0..1 of every region (B, N), and 1 where kept."""
+        batch, count, _ = regions.shape
+        scores = kept = ops.ones((batch, count), ms.float32)
+        allowed = ops.zeros((batch, count, self.config.windows), ms.float32)
+        if self.config.region_generation:
+            regions, allowed, scores, kept = self.generate(regions, windows)
+        if self.config.cross_attention:
+            return self.attend(regions, windows, allowed), scores, kept
+        return ops.concat((regions.mean(1), windows.mean(1)), -1), scores, kept
+
+
+class RegionGeneration(nn.Cell):  # type: ignore[misc]
+    """RG: keep the k regions most similar to the spectrum, and for each the windows most similar to it."""
+
+    def __init__(self, config: IsicNetConfig) -> None:
+        super().__init__()
+        self.windows_per_region = config.windows_per_region
+        self.regions_kept = config.regions_kept
+        self.steepness = ms.Parameter(ms.Tensor(np.array([4.0], np.float32)), name="steepness")
+
+    def construct(
+        self, regions: ms.Tensor, windows: ms.Tensor
+    ) -> tuple[ms.Tensor, ms.Tensor, ms.Tensor, ms.Tensor]:
+        """Select; k is constant, so every shape is.
+
+        The choice itself has no gradient; the kept regions are multiplied by the sigmoid of their
+        score, and through that gate the similarity learns.
+
+        Returns:
+            Kept regions (B, k, d); 0 where a kept region listens to a window, else a large negative
+            number (B, k, n); the score of every region (B, N); 1 where kept, else 0 (B, N).
+        """
+        similarity = ops.matmul(_unit(regions), _unit(windows).transpose((0, 2, 1)))  # SIM (B, N, n)
+        best, _ = ops.topk(similarity, self.windows_per_region)  # (B, N, n')
+        relevance = ops.sigmoid(self.steepness * best.mean(-1))  # r (B, N)
+        kept_relevance, index = ops.topk(relevance, self.regions_kept)  # (B, k)
+        kept_regions = _rows(regions, index) * kept_relevance.expand_dims(-1)  # (B, k, d)
+        listens = ops.cast(similarity >= best[:, :, -1:], ms.float32)  # (B, N, n)
+        allowed = (1.0 - _rows(listens, index)) * _MASKED  # (B, k, n)
+        kept = ops.cast(relevance >= kept_relevance[:, -1:], ms.float32)
+        return kept_regions, allowed, relevance, kept
+
+
+class CrossAttention(nn.Cell):  # type: ignore[misc]
+    """ISiCA: S = w_s [P; P*Q], M = w_m [Q; P*Q]; each softmax lets one side summarise the other.
+
+    w [x; P*Q] is computed as w_1 x + (P * w_2) Q^T, which never builds the (N, n, 2d) tensor.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.region_score, self.window_score = nn.Dense(width, 1), nn.Dense(width, 1)  # w_1 of S and of M
+        scale = np.full((1, 1, width), 1.0 / math.sqrt(width), np.float32)
+        self.region_pair = ms.Parameter(ms.Tensor(scale), name="region_pair")  # w_2 of S
+        self.window_pair = ms.Parameter(ms.Tensor(scale), name="window_pair")  # w_2 of M
+        self.join_regions, self.join_windows = nn.Dense(3 * width, width), nn.Dense(3 * width, width)
+        self.norm_regions = nn.LayerNorm((width,), epsilon=_NORM_EPS)
+        self.norm_windows = nn.LayerNorm((width,), epsilon=_NORM_EPS)
+        self.pool_regions, self.pool_windows = AttentionPool(width), AttentionPool(width)
+
+    def construct(self, regions: ms.Tensor, windows: ms.Tensor, allowed: ms.Tensor) -> ms.Tensor:
+        """Return the joint feature (B, 2d) of P (B, k, d) and Q (B, n, d); `allowed` (B, k, n) is added."""
+        across = windows.transpose((0, 2, 1))  # (B, d, n)
+        own = self.region_score(regions)  # (B, k, 1)
+        s = own + ops.matmul(regions * self.region_pair, across) + allowed  # (B, k, n)
+        other = self.window_score(windows).transpose((0, 2, 1))  # (B, 1, n)
+        m = other + ops.matmul(regions * self.window_pair, across) + allowed  # (B, k, n)
+        windows_seen = ops.matmul(ops.softmax(s, -1), windows)  # Q^ (B, k, d)
+        regions_seen = ops.matmul(ops.softmax(m, 1).transpose((0, 2, 1)), regions)  # P^ (B, n, d)
+        g_regions = self.join_regions(ops.concat((regions, windows_seen, regions * windows_seen), -1))
+        g_windows = self.join_windows(ops.concat((windows, regions_seen, windows * regions_seen), -1))
+        from_regions, _ = self.pool_regions(self.norm_regions(_gelu(g_regions)))  # (B, d)
+        from_windows, _ = self.pool_windows(self.norm_windows(_gelu(g_windows)))  # (B, d)
+        return ops.concat((from_regions, from_windows), -1)
+
+
+class Reconstruction(nn.Cell):  # type: ignore[misc]
+    """REC: rebuild the SNV spectrum from the shares.
+
+    Each fibre has an embedding that a decoder turns into its spectrum; the shares mix them, and a
+    small perceptron of the shares and a narrow summary of the specimen adds what mixing misses
+    (scattering, path length, moisture). What remains is unlike anything trained on: novelty.
+    """
+
+    def __init__(self, config: IsicNetConfig, embedding: int = 16, summary: int = 6) -> None:
+        super().__init__()
+        self.endmembers = _embedding(config.fibres, embedding)
+        self.decode_first, self.decode_second = nn.Dense(embedding, 64), nn.Dense(64, config.bands)
+        self.summary = nn.Dense(config.width, summary)
+        self.bend_first = nn.Dense(config.fibres + summary, 64)
+        self.bend_second = nn.Dense(64, config.bands)
+
+    def construct(self, shares: ms.Tensor, pooled: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor]:
+        """Return the rebuilt spectrum (B, bands) and the fibres' own spectra (K, bands)."""
+        spectra = self.decode_second(_gelu(self.decode_first(self.endmembers)))  # (K, bands)
+        state = ops.concat((shares, ops.tanh(self.summary(pooled))), -1)  # (B, K + summary)
+        bent = self.bend_second(_gelu(self.bend_first(state)))  # (B, bands)
+        return ops.matmul(shares, spectra) + bent, spectra
+
+
+class AttentionPool(nn.Cell):  # type: ignore[misc]
+    """Weighted mean of tokens, the weights learnt."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.score = nn.Dense(width, 1)
+
+    def construct(self, tokens: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor]:
+        """Return (B, d) and the weights (B, T) for (B, T, d)."""
+        weights = ops.softmax(self.score(tokens).squeeze(-1), -1)  # (B, T)
+        return ops.matmul(weights.expand_dims(1), tokens).squeeze(1), weights
+
+
+class Answer(nn.Cell):  # type: ignore[misc]
+    """One hidden layer and four linear heads: class, shares, presence, spread.
+
+    The share head starts at zero: before training, shares are those of the anchor. The spread
+    learns from features that it may not change.
+    """
+
+    def __init__(self, inputs: int, fibres: int, hidden: int = 96) -> None:
+        super().__init__()
+        self.hidden = nn.Dense(inputs, hidden)
+        self.classes, self.presence = nn.Dense(hidden, fibres), nn.Dense(hidden, fibres)
+        self.shares = nn.Dense(hidden, fibres, weight_init="zeros", bias_init="zeros")
+        self.spread = nn.Dense(hidden, fibres, weight_init="zeros", bias_init="zeros")
+
+    def construct(self, features: ms.Tensor) -> tuple[ms.Tensor, ...]:
+        """Return four logits (B, K) for (B, inputs)."""
+        hidden = _gelu(self.hidden(features))
+        spread = self.spread(ops.stop_gradient(hidden))
+        return self.classes(hidden), self.shares(hidden), self.presence(hidden), spread
+
+
+def _conv1d(inputs: int, outputs: int, size: int) -> nn.Cell:
+    return nn.Conv1d(inputs, outputs, size, pad_mode="same", has_bias=True)
+
+
+def _conv2d(inputs: int, outputs: int, size: int, stride: int) -> nn.Cell:
+    """Strided convolution; with batch norm, because the stem is trained from nothing on few images."""
+    return nn.SequentialCell(
+        [
+            nn.Conv2d(inputs, outputs, size, stride=stride, pad_mode="same", has_bias=False),
+            nn.BatchNorm2d(outputs, eps=_NORM_EPS),
+            nn.ReLU(),
+        ]
+    )
+
+
+def _embedding(count: int, width: int) -> ms.Parameter:
+    return ms.Parameter(ms.Tensor(np.random.normal(0.0, 0.02, (count, width)).astype(np.float32)))
+
+
+def _gelu(values: ms.Tensor) -> ms.Tensor:
+    return ops.gelu(values, approximate="tanh")
+
+
+def _unit(tokens: ms.Tensor) -> ms.Tensor:
+    """Scale each (B, T, d) token to length one."""
+    return tokens / ops.sqrt((tokens * tokens).sum(-1, keepdims=True) + _NORM_EPS)
+
+
+def _rows(tokens: ms.Tensor, index: ms.Tensor) -> ms.Tensor:
+    """Gather rows `index` (B, k) of (B, T, d) as (B, k, d)."""
+    wide = ops.tile(index.expand_dims(-1), (1, 1, tokens.shape[-1]))
+    return ops.gather_elements(tokens, 1, wide)

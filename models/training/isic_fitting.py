@@ -1,0 +1,304 @@
+"""Fit ISiC-Net to examples: one jitted step, seeded, metrics as JSON lines, able to resume."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from models.export import load_weights, weights_of
+from models.isic_net import IsicNet
+from models.isic_net_config import IsicNetConfig
+from models.mindspore_import import ms, nn, ops
+from models.preprocessing import signal_channels
+from models.training.examples import Examples, centre_crops, draw_batch, row_weights, vary
+from models.training.isic_loss import IsicLoss, LossWeights
+from models.training.linear_anchor import LinearAnchor, fit_anchor
+
+_MIN_STEPS, _MAX_STEPS = 12, 120  # of an epoch
+_ANCHOR_ROWS = 3000  # rows that the linear calibration is fitted on, at most
+_WARM_UP = 0.05  # of the planned training
+_EVALUATION_BATCH = 32
+_VALIDATION_ROWS = 320  # looked at after an epoch, at most
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """How long and how fast to train.
+
+    Attributes:
+        minutes: budget of wall time; None for no limit. The learning rate falls with whichever of
+            epochs and minutes is nearer its end, so a run that is cut by time still ends well.
+        signals: spectra without image in a batch.
+        paired: spectra with image in a batch; 0 if the network reads no image.
+        patience: epochs without progress after which to stop.
+    """
+
+    seed: int = 0
+    epochs: int = 60
+    minutes: float | None = None
+    learning_rate: float = 1.5e-3
+    weight_decay: float = 0.02
+    signals: int = 48
+    paired: int = 16
+    patience: int = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a training stands after an epoch."""
+
+    epoch: int
+    best_epoch: int
+    best_error: float
+    seconds: float
+
+
+def fit_network(
+    training: Examples,
+    validation: Examples,
+    config: IsicNetConfig,
+    settings: TrainingSettings,
+    folder: Path,
+    clock: Callable[[], float] = time.monotonic,
+) -> tuple[IsicNet, Progress]:
+    """Return the network with its best weights, and how far training went.
+
+    `folder` keeps metrics.jsonl, the best weights, and what an interrupted training resumes from.
+    """
+    ms.set_seed(settings.seed)
+    net = IsicNet(config)
+    place_anchor(net, fit_training_anchor(training, settings.seed))
+    optimizer = _optimizer(net, settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    watched = validation.take(_thinned(np.arange(len(validation))))
+    progress = _resume(net, optimizer, folder) or _begin(net, watched, folder)
+    step = _training_step(net, optimizer, settings.paired)
+    answers = Answers(net)
+    weights = row_weights(training)
+    started = clock() - progress.seconds
+    while not _finished(progress, settings):
+        generator = np.random.default_rng([settings.seed, progress.epoch + 1])
+        loss = _epoch(step, optimizer, training, weights, settings, progress, generator)
+        errors = answers.errors(watched)
+        progress = _advance(net, optimizer, progress, float(np.mean(errors)), clock() - started, folder)
+        _log(folder, progress, loss, errors)
+    load_weights(net, load_file(folder / "best.safetensors"), folder / "best.safetensors")
+    net.set_train(False)
+    return net, progress
+
+
+def fit_training_anchor(training: Examples, seed: int) -> LinearAnchor:
+    """Fit the linear calibration on drawn rows, half as measured and half varied as in training."""
+    generator = np.random.default_rng([seed, 0])
+    weights = row_weights(training)
+    count = min(_ANCHOR_ROWS, max(len(training), 300))
+    rows = generator.choice(len(training), count, p=weights)
+    varied, varied_shares = vary(training, rows, weights, generator)
+    absorbance = np.concatenate([training.absorbance[rows], varied])
+    shares = np.concatenate([training.shares[rows], varied_shares])
+    names = [training.specimens[row] for row in rows] * 2
+    inputs = signal_channels(absorbance).reshape(len(absorbance), -1).astype(np.float64)
+    return fit_anchor(inputs, shares, names)
+
+
+def place_anchor(net: IsicNet, anchor: LinearAnchor) -> None:
+    """Write the linear calibration into the network, where it stays as it is."""
+    net.anchor.weight.set_data(ms.Tensor(anchor.weight.astype(np.float32)))
+    net.anchor.bias.set_data(ms.Tensor(anchor.bias.astype(np.float32)))
+    net.anchor.weight.requires_grad = False
+    net.anchor.bias.requires_grad = False
+
+
+class Answers:
+    """The network's shares for many examples, in batches of one shape."""
+
+    def __init__(self, net: IsicNet) -> None:
+        self._net = net
+
+        def answer(signal: ms.Tensor, image: ms.Tensor, present: ms.Tensor) -> ms.Tensor:
+            return net(signal, image, present)[1]
+
+        def answer_signal(signal: ms.Tensor) -> ms.Tensor:
+            _, pooled, _ = net.signal_encoder(signal)
+            return ops.softmax(net.from_signal(signal, pooled)[1], -1)
+
+        self._answer, self._answer_signal = ms.jit(answer), ms.jit(answer_signal)
+
+    def errors(self, examples: Examples) -> list[float]:
+        """Return the mean absolute share error of the spectrum alone and, if there are images, of both."""
+        self._net.set_train(False)
+        signal = signal_channels(examples.absorbance)
+        alone = np.concatenate([self._alone(part) for part in _batches(signal)])[: len(signal)]
+        errors = [_specimen_error(alone, examples)]
+        if self._net.config.image and len(examples.with_image):
+            chosen = examples.take(examples.with_image)
+            both = np.concatenate([self._both(part) for part in _paired_batches(chosen)])[: len(chosen)]
+            errors.append(_specimen_error(both, chosen))
+        self._net.set_train(True)
+        return errors
+
+    def _alone(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
+        shares: NDArray[np.float32] = self._answer_signal(ms.Tensor(signal)).asnumpy()
+        return shares
+
+    def _both(self, pair: tuple[NDArray[np.float32], NDArray[np.float32]]) -> NDArray[np.float32]:
+        present = ms.Tensor(np.ones((len(pair[0]), 1), np.float32))
+        shares: NDArray[np.float32] = self._answer(ms.Tensor(pair[0]), ms.Tensor(pair[1]), present).asnumpy()
+        return shares
+
+
+def _specimen_error(predicted: NDArray[np.float32], examples: Examples) -> float:
+    """Mean over specimens of the mean absolute error of their rows."""
+    errors = np.abs(predicted - examples.shares).mean(axis=1)
+    _, inverse, counts = np.unique(np.array(examples.specimens), return_inverse=True, return_counts=True)
+    return float((np.bincount(inverse, errors) / counts).mean())
+
+
+def _thinned(rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return at most `_VALIDATION_ROWS` of the rows, evenly spread."""
+    count = min(len(rows), _VALIDATION_ROWS)
+    return rows[np.linspace(0, len(rows) - 1, count).astype(np.intp)]
+
+
+def _batches(signal: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    """Yield batches of one size, the last filled up by repeating rows."""
+    for start in range(0, len(signal), _EVALUATION_BATCH):
+        yield signal[np.arange(start, start + _EVALUATION_BATCH) % len(signal)]
+
+
+def _paired_batches(examples: Examples) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    for start in range(0, len(examples), _EVALUATION_BATCH):
+        rows = np.arange(start, start + _EVALUATION_BATCH) % len(examples)
+        images = examples.images[examples.image_of[rows]]
+        yield signal_channels(examples.absorbance[rows]), centre_crops(images)
+
+
+def _optimizer(net: IsicNet, settings: TrainingSettings) -> nn.Optimizer:
+    parameters = net.trainable_params()
+    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
+    others = [parameter for parameter in parameters if parameter.ndim <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": settings.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+        {"order_params": parameters},
+    ]
+    return nn.AdamWeightDecay(groups, learning_rate=settings.learning_rate)
+
+
+def _training_step(net: IsicNet, optimizer: nn.Optimizer, paired: int) -> Callable[..., ms.Tensor]:
+    loss = IsicLoss(net, paired, LossWeights())
+    gradient = ms.value_and_grad(loss, None, optimizer.parameters)
+    net.set_train(True)
+
+    @ms.jit  # type: ignore[untyped-decorator]
+    def step(signal: ms.Tensor, shares: ms.Tensor, image: ms.Tensor) -> ms.Tensor:
+        value, gradients = gradient(signal, shares, image)
+        optimizer(ops.clip_by_global_norm(gradients, 1.0))
+        return value
+
+    return step  # type: ignore[no-any-return]
+
+
+def _epoch(
+    step: Callable[..., ms.Tensor],
+    optimizer: nn.Optimizer,
+    training: Examples,
+    weights: NDArray[np.float64],
+    settings: TrainingSettings,
+    progress: Progress,
+    generator: np.random.Generator,
+) -> float:
+    """Run one epoch and return its mean loss."""
+    drawn = (
+        len(training.with_image) / settings.paired if settings.paired else len(training) / settings.signals
+    )
+    steps = int(np.clip(math.ceil(drawn), _MIN_STEPS, _MAX_STEPS))
+    losses = []
+    for number in range(steps):
+        rate = settings.learning_rate * _rate_factor(_done(progress, settings, number / steps))
+        optimizer.learning_rate.set_data(ms.Tensor(rate, ms.float32))
+        batch = draw_batch(training, weights, settings.signals, settings.paired, generator)
+        image = batch.image if settings.paired else np.zeros((1, 1), np.float32)
+        losses.append(
+            float(step(ms.Tensor(batch.signal), ms.Tensor(batch.shares), ms.Tensor(image)).asnumpy())
+        )
+    return float(np.mean(losses))
+
+
+def _done(progress: Progress, settings: TrainingSettings, within: float) -> float:
+    """Return the part of the planned training that is done, 0..1, by epochs or by time."""
+    by_epochs = (progress.epoch + within) / settings.epochs
+    if settings.minutes is None or progress.epoch == 0:
+        return min(1.0, by_epochs)
+    by_time = progress.seconds * (1.0 + within / progress.epoch) / (60.0 * settings.minutes)
+    return min(1.0, max(by_epochs, by_time))
+
+
+def _rate_factor(done: float) -> float:
+    """Warm up, then fall as half a cosine to 2 % of the full rate."""
+    if done < _WARM_UP:
+        return 0.1 + 0.9 * done / _WARM_UP
+    return 0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * (done - _WARM_UP) / (1.0 - _WARM_UP)))
+
+
+def _finished(progress: Progress, settings: TrainingSettings) -> bool:
+    # The next epoch has to fit into the budget as well.
+    late = settings.minutes is not None and (
+        progress.seconds * (1.0 + 1.0 / max(progress.epoch, 1)) > 60.0 * settings.minutes
+    )
+    stuck = progress.epoch - progress.best_epoch >= settings.patience
+    return progress.epoch >= settings.epochs or late or stuck
+
+
+def _begin(net: IsicNet, validation: Examples, folder: Path) -> Progress:
+    """Start with the linear calibration as the best so far: training has to improve on it."""
+    (folder / "metrics.jsonl").unlink(missing_ok=True)
+    error = float(np.mean(Answers(net).errors(validation)[:1]))
+    save_file(weights_of(net), folder / "best.safetensors")
+    progress = Progress(0, 0, error, 0.0)
+    _log(folder, progress, math.nan, [error])
+    return progress
+
+
+def _advance(
+    net: IsicNet, optimizer: nn.Optimizer, progress: Progress, error: float, seconds: float, folder: Path
+) -> Progress:
+    """Keep the weights if they are the best so far, and all that resuming needs."""
+    epoch = progress.epoch + 1
+    better = error < progress.best_error
+    if better:
+        save_file(weights_of(net), folder / "best.safetensors")
+    best_epoch, best_error = (epoch, error) if better else (progress.best_epoch, progress.best_error)
+    advanced = Progress(epoch, best_epoch, best_error, seconds)
+    state = {f"net.{name}": array for name, array in weights_of(net).items()}
+    state |= {f"optimizer.{p.name}": p.asnumpy() for p in optimizer.get_parameters()}
+    save_file(state, folder / "last.tmp", metadata={"progress": json.dumps(asdict(advanced))})
+    (folder / "last.tmp").replace(folder / "last.safetensors")
+    return advanced
+
+
+def _resume(net: IsicNet, optimizer: nn.Optimizer, folder: Path) -> Progress | None:
+    """Load what an interrupted training left, if it is of this network."""
+    path = folder / "last.safetensors"
+    if not path.is_file():
+        return None
+    state = load_file(path)
+    load_weights(net, {key[4:]: array for key, array in state.items() if key.startswith("net.")}, path)
+    for parameter in optimizer.get_parameters():
+        parameter.set_data(ms.Tensor(state[f"optimizer.{parameter.name}"]))
+    with path.open("rb") as stream:
+        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    return Progress(**json.loads(header["__metadata__"]["progress"]))
+
+
+def _log(folder: Path, progress: Progress, loss: float, errors: Sequence[float]) -> None:
+    line = {"epoch": progress.epoch, "loss": loss, "errors": list(errors), "seconds": progress.seconds}
+    line |= {"best_epoch": progress.best_epoch, "best_error": progress.best_error}
+    with (folder / "metrics.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(line) + "\n")

@@ -1,0 +1,140 @@
+"""Train ISiC-Net on dataset folders and write a checkpoint that the station can serve.
+
+The split is by specimen, always. What is held back stops the training early and, through the
+exported graph that the station will serve, calibrates intervals and novelty.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.checkpoint import Checkpoint, TrainingRecord
+from models.isic_net_config import IsicNetConfig
+from models.preprocessing import ImageScale
+from models.training.datasets import Dataset, read_dataset, split_by_specimen
+from models.training.examples import Examples, common_grid, gather
+from models.training.isic_checkpoint import Origin, write_isic_checkpoint
+from models.training.isic_fitting import TrainingSettings, fit_network
+from qc_daemon.domain.errors import InputError
+
+# What the network sees of a micrograph: 224 µm of a field at 1 µm a pixel, from cameras of 0.5 to 1.25.
+# Coarser images lack the marks by which fibres are told apart; they are not blown up.
+MICROGRAPHS = ImageScale(side_px=224, um_per_pixel=1.0, min_um_per_pixel=0.5, max_um_per_pixel=1.25)
+BANDS = 160
+BASIS = "as labelled, percent by mass"
+_LEAST_IMAGES = 200  # micrographs below which an image encoder cannot be trained from nothing
+_LEAST_TO_DEAL = 4  # specimens of a main fibre below which all of them are needed to train
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Which parts of the network to build: the rows of the ablation."""
+
+    image: bool = True
+    region_generation: bool = True
+    cross_attention: bool = True
+    reconstruction: bool = True
+
+
+def train_isic_net(
+    folders: Sequence[Path],
+    out: Path,
+    settings: TrainingSettings,
+    parts: Parts | None = None,
+) -> Checkpoint:
+    """Train on dataset folders and write the checkpoint `out`.
+
+    Where the folders hold fewer than 200 micrographs of known scale, the network reads spectra
+    only. `out` with ".training" appended keeps the metrics; an interrupted training resumes from it.
+
+    Raises:
+        DatasetError: a folder cannot be read, or holds nothing to learn from.
+        InputError: `out` exists.
+    """
+    if out.exists():
+        raise InputError(f"{out}: exists; expected the name of a new checkpoint folder")
+    datasets = [read_dataset(folder) for folder in folders]
+    parts = parts or Parts()
+    scale = MICROGRAPHS if parts.image and _micrographs(datasets) >= _LEAST_IMAGES else None
+    examples = gather(datasets, common_grid(datasets, BANDS), scale)
+    config = _configuration(len(examples.fibres), parts, reads_image=scale is not None)
+    settings = settings if config.image else replace(settings, paired=0)
+    split = split_examples(examples, settings.seed)
+    training = examples.take(split.train)
+    work = out.with_name(out.name + ".training")
+    net, progress = fit_network(training, examples.take(split.validate), config, settings, work)
+    held = examples.take(split.calibrate)
+    record = TrainingRecord(
+        sets=tuple(_set_line(dataset) for dataset in datasets),
+        median_shares=_median_shares(training),
+        calibrated_on=split.held_back,
+        calibration_specimens=len(set(held.specimens)),
+        seed=settings.seed,
+        best_epoch=progress.best_epoch,
+        validation_error=progress.best_error,
+    )
+    return write_isic_checkpoint(out, net, training, held, Origin(BASIS, scale, record))
+
+
+def _micrographs(datasets: Sequence[Dataset]) -> int:
+    return sum(
+        dataset.micrograph_path(row) is not None for dataset in datasets for row in range(len(dataset))
+    )
+
+
+def _configuration(fibres: int, parts: Parts, reads_image: bool) -> IsicNetConfig:
+    return IsicNetConfig(
+        fibres=fibres,
+        bands=BANDS,
+        image_px=MICROGRAPHS.side_px,
+        image=reads_image,
+        region_generation=reads_image and parts.region_generation,
+        cross_attention=reads_image and parts.cross_attention,
+        reconstruction=parts.reconstruction,
+    )
+
+
+def _median_shares(training: Examples) -> tuple[float, ...]:
+    _, first = np.unique(np.array(training.specimens), return_index=True)
+    return tuple(float(share) for share in np.median(training.shares[first], axis=0))
+
+
+def _set_line(dataset: Dataset) -> str:
+    specimens = len(set(dataset.specimens))
+    return f"{dataset.folder.name}: {specimens} specimens, {len(dataset)} spectra"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Row numbers by use; `held_back` says in words what the calibration rows are."""
+
+    train: NDArray[np.intp]
+    validate: NDArray[np.intp]
+    calibrate: NDArray[np.intp]
+    held_back: str
+
+
+def split_examples(examples: Examples, seed: int) -> Split:
+    """Hold whole specimens back: 12 % to stop early, 18 % to calibrate; a rare fibre stays in training."""
+    main = [examples.fibres[index] for index in examples.shares.argmax(axis=1)]
+    specimen_main = dict(zip(examples.specimens, main, strict=True))
+    per_fibre = Counter(specimen_main.values())
+    dealt = np.array([per_fibre[fibre] >= _LEAST_TO_DEAL for fibre in main])
+    rare, common = np.flatnonzero(~dealt), np.flatnonzero(dealt)
+    names = [examples.specimens[row] for row in common]
+    if len(set(names)) < _LEAST_TO_DEAL:
+        every = np.arange(len(examples))
+        return Split(every, every, every, "training specimens, because there are too few to hold any back")
+    strata = [main[row] for row in common]
+    if len(set(names)) < 40:
+        train, held = split_by_specimen(names, (0.75, 0.25), seed, strata)
+        words = "specimens that also chose when to stop training"
+        return Split(np.concatenate([common[train], rare]), common[held], common[held], words)
+    train, validate, calibrate = split_by_specimen(names, (0.7, 0.12, 0.18), seed, strata)
+    return Split(
+        np.concatenate([common[train], rare]), common[validate], common[calibrate], "held-back specimens"
+    )
