@@ -125,3 +125,15 @@ def read_tape(path: Path) -> Tape:
         raise DatasetError(f"{path}: {error.args[0]}; expected a tape of scans") from error
     except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
         raise DatasetError(f"{path}: {error}; expected a tape of scans") from error
+
+
+def counts_of_absorbance(
+    absorbance: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return sample and reference counts (n, b) that give absorbance (n, b) back.
+
+    For recordings without counts. The flat reference is where the instrument's automatic gain aims, at
+    90 % of full scale.
+    """
+    reference = np.full(absorbance.shape, np.rint(0.9 * 2**23))
+    return np.rint(reference * 10.0**-absorbance), reference

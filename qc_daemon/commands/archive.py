@@ -1,15 +1,16 @@
 """Commands of the archive: conclude, report, history, fsck, db."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from qc_daemon import wiring
 from qc_daemon.commands.output import console, print_json, say, table
 from qc_daemon.config import DEFAULT_FILE
 from qc_daemon.domain.errors import InputError
 from qc_daemon.pipeline import conclude as draw_conclusion
+from qc_daemon.wiring import archive as wiring
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="Configuration file of the station.")]
 StationOption = Annotated[
@@ -42,8 +43,7 @@ def conclude(
     if bool(ids) == all_of_them:
         raise InputError("conclude: expected either ids or --all")
     with wiring.open_archive(wiring.archive_config(config, station), model) as (judges, store):
-        numbers = store.numbers() if all_of_them else [store.find(one) for one in ids or []]
-        for number in numbers:
+        for number in wiring.find_numbers(store, ids or []):
             conclusion = draw_conclusion(judges, store.load_acquisition(number))
             store.add_conclusion(number, conclusion)
             say(f"{number}: {conclusion.verdict.outcome.value}")
@@ -57,7 +57,7 @@ def report(
     station: StationOption = None,
 ) -> None:
     """Write the certificate of an inspection from its stored records."""
-    typer.echo(wiring.write_certificate(wiring.archive_config(config, station), one, lang, out))
+    typer.echo(str(wiring.write_certificate(wiring.archive_config(config, station), one, lang, out)))
 
 
 def fsck(
@@ -66,10 +66,12 @@ def fsck(
     """Check every promise of the station from outside; exit status 1 if one is broken."""
     found = wiring.check_promises(wiring.station_folder(config, station))
     if as_json:
-        print_json({"ok": found.ok, "checked": dict(found.checked), "problems": list(found.problems)})
+        print_json(asdict(found))
     else:
-        for what, count in found.checked.items():
-            typer.echo(f"checked {count} {what}")
+        for what, count in asdict(found.checked).items():
+            typer.echo(f"checked {count} {what.replace('_', ' ')}")
+        for note in found.notes:
+            typer.echo(f"note: {note}")
         for problem in found.problems:
             typer.echo(f"PROBLEM {problem}")
         typer.echo("clean" if found.ok else f"{len(found.problems)} problems")

@@ -3,26 +3,40 @@
 import signal
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from qc_daemon import wiring
 from qc_daemon.clock import SystemClock
 from qc_daemon.commands.output import console, inspection_json, print_json, say, shares_text, table
-from qc_daemon.config import DEFAULT_FILE, Config, load_config
+from qc_daemon.config import DEFAULT_FILE, Config, EmulatedLineSection, load_config
 from qc_daemon.daemon import LineLoop, run_line
 from qc_daemon.demonstration import Shown, demonstrate
 from qc_daemon.domain.inspection import Specimen
-from qc_daemon.domain.reasons import ReasonCode
+from qc_daemon.domain.reasons import Reason, ReasonCode
 from qc_daemon.domain.verdict import Outcome, parse_label
 from qc_daemon.pipeline import Station, certify, inspect_specimen
 from qc_daemon.references import renew_reference
 from qc_daemon.status import StatusBoard, read_status
+from qc_daemon.wiring.archive import nightly_check, reason_sentences, run_query, station_folder, status_file
+from qc_daemon.wiring.checks import check_everything
+from qc_daemon.wiring.lines import (
+    ReplayAgreement,
+    demo_config,
+    mill_line,
+    open_line,
+    replay_agreement,
+    replay_line,
+)
+from qc_daemon.wiring.station import open_workplace
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="Configuration file of the station.")]
+StationOption = Annotated[
+    Path | None, typer.Option("--station", help="Station folder; that of the configuration if not given.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
 _ROWS_SHOWN = 40
@@ -45,20 +59,17 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Inspect specimens end to end without hardware, over real serial and network protocols."""
-    config = wiring.demo_config(station)
-    if replay is not None:
-        opened = wiring.replay_workplace(config, replay)
-    else:
-        opened = wiring.mill_workplace(config, specimens, seed)
-    with opened as (workplace, line, notes):
-        for note in notes:
-            say(note)
+    config = demo_config(station)
+    fabric = EmulatedLineSection(specimens=specimens, seed=seed)
+    opened = replay_line(replay) if replay is not None else mill_line(fabric, loop=False)
+    with opened as line, open_workplace(config, line) as workplace:
         shown = _watched(demonstrate(workplace, line), quiet=as_json)
-        differences = wiring.replay_differences(workplace, replay, shown) if replay else None
+        conclusions = [one.inspection.conclusion for one in shown]
+        agreement = replay_agreement(workplace.judges, replay, conclusions) if replay is not None else None
     if as_json:
-        print_json(_demo_json(station, shown, differences))
+        print_json(_demo_json(station, shown, agreement))
     else:
-        _print_demo(config, shown, differences)
+        _print_demo(config, shown, agreement)
 
 
 def run(config: ConfigOption = DEFAULT_FILE) -> None:
@@ -67,27 +78,30 @@ def run(config: ConfigOption = DEFAULT_FILE) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with wiring.open_workplace(settings) as workplace:
-        board = StatusBoard(wiring.status_file(settings), SystemClock())
+    with open_line(settings) as line, open_workplace(settings, line) as workplace:
+        board = StatusBoard(status_file(settings.station.folder), SystemClock())
         board.update()
         say(f"station {settings.station.folder} runs; Ctrl-C ends it")
-        run_line(LineLoop(workplace, board), wiring.nightly_check(settings, board), stop)
+        run_line(LineLoop(workplace, board), nightly_check(settings, board), stop)
 
 
 def check(config: ConfigOption = DEFAULT_FILE, as_json: JsonOption = False) -> int:
     """Check configuration, database, model and instruments: one line each."""
-    lines = wiring.check_station(load_config(config), str(config))
+    lines = check_everything(load_config(config))
     if as_json:
-        print_json({"ok": all(line.ok for line in lines), "checks": [line.as_dict() for line in lines]})
+        print_json({"ok": all(line.ok for line in lines), "checks": [asdict(line) for line in lines]})
     else:
+        typer.echo(f"ok    configuration: {config}")
         for line in lines:
             typer.echo(f"{'ok  ' if line.ok else 'FAIL'}  {line.what}: {line.found}")
     return 0 if all(line.ok for line in lines) else 1
 
 
-def status(config: ConfigOption = DEFAULT_FILE, as_json: JsonOption = False) -> int:
+def status(
+    config: ConfigOption = DEFAULT_FILE, station: StationOption = None, as_json: JsonOption = False
+) -> int:
     """Show the health of the running station; exit status 1 unless it runs without alarms."""
-    found = read_status(wiring.status_file(load_config(config)), SystemClock().now())
+    found = read_status(status_file(station_folder(config, station)), SystemClock().now())
     if as_json:
         print_json(found)
     else:
@@ -106,7 +120,12 @@ def inspect(
 ) -> int:
     """Inspect what lies in front of the instruments now; exit status 1 if the verdict is FAIL."""
     declared = parse_label(label) if label else None
-    with wiring.open_workplace(load_config(config)) as work, work.open_instruments() as instruments:
+    settings = load_config(config)
+    with (
+        open_line(settings) as line,
+        open_workplace(settings, line) as work,
+        work.open_instruments() as instruments,
+    ):
         judges, store = work.judges, work.store
         renew_reference(
             instruments.spectrometer, work.line, store, judges.clock, judges.new_id,
@@ -130,7 +149,7 @@ def inspect(
     return 1 if inspection.conclusion.verdict.outcome is Outcome.FAIL else 0
 
 
-def _watched(inspections: Any, quiet: bool) -> list[Shown]:
+def _watched(inspections: Iterator[Shown], quiet: bool) -> list[Shown]:
     """Collect inspections, with a line of progress on a terminal."""
     done: list[Shown] = []
     watch = console()
@@ -144,7 +163,7 @@ def _watched(inspections: Any, quiet: bool) -> list[Shown]:
 
 
 def _shown_json(one: Shown) -> dict[str, Any]:
-    reasons = wiring.reason_sentences(one.inspection.conclusion.verdict)
+    reasons = reason_sentences(one.inspection.conclusion.verdict)
     return inspection_json(one.inspection, reasons, one.report, one.report_seconds)
 
 
@@ -159,18 +178,18 @@ def _summary(shown: Sequence[Shown]) -> dict[str, int]:
     }
 
 
-def _demo_json(station: Path, shown: Sequence[Shown], differences: Any) -> dict[str, Any]:
-    document = {
+def _demo_json(station: Path, shown: Sequence[Shown], agreement: ReplayAgreement | None) -> dict[str, Any]:
+    document: dict[str, Any] = {
         "station": str(station),
         "inspections": [_shown_json(one) for one in shown],
         "summary": _summary(shown),
     }
-    if differences is not None:
-        document["replay"] = differences.as_dict()
+    if agreement is not None:
+        document["replay"] = asdict(agreement)
     return document
 
 
-def _print_demo(config: Config, shown: Sequence[Shown], differences: Any) -> None:
+def _print_demo(config: Config, shown: Sequence[Shown], agreement: ReplayAgreement | None) -> None:
     if len(shown) <= _ROWS_SHOWN:
         _print_inspections(shown)
     else:
@@ -181,14 +200,14 @@ def _print_demo(config: Config, shown: Sequence[Shown], differences: Any) -> Non
         f"{summary['inspected']} inspected: {summary['pass']} PASS, {summary['fail']} FAIL, "
         f"{summary['refer']} REFER (to wet chemistry)"
     )
-    if differences is not None:
-        typer.echo(differences.sentence())
+    if agreement is not None:
+        typer.echo(agreement.sentence())
     last_report = next((one.report for one in reversed(shown) if one.report is not None), None)
     if last_report is not None:
         typer.echo(f"certificate:  {last_report.path}")
     folder = config.station.folder
-    typer.echo(f'SQL to try:   qc-daemon history sql --station {folder} "{_EXAMPLE_SQL}"')
-    answer = wiring.run_query(folder, _EXAMPLE_SQL)
+    typer.echo(f'SQL to try:   qc-daemon history sql "{_EXAMPLE_SQL}"')
+    answer = run_query(folder, _EXAMPLE_SQL)
     rows = table(*answer.columns)
     for row in answer.rows:
         rows.add_row(*(str(cell) for cell in row))
@@ -211,7 +230,7 @@ def _print_inspections(shown: Sequence[Shown]) -> None:
     console().print(rows)
 
 
-def _short_reasons(reasons: Sequence[Any]) -> list[str]:
+def _short_reasons(reasons: Sequence[Reason]) -> list[str]:
     return [
         " ".join(part for part in (reason.subject, reason.code.value.replace("_", " ")) if part)
         for reason in reasons

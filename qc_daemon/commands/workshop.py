@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from qc_daemon import wiring
 from qc_daemon.commands.output import console, print_json, table
+from qc_daemon.wiring import workshop as wiring
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 

@@ -1,0 +1,161 @@
+"""Opens what is stored: conclusions, certificates, history, promises, schema.
+
+Heavy packages are imported where they are used, so that a command starts at once.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from qc_daemon.config import DEFAULT_FILE, Config, load_config
+from qc_daemon.domain.errors import ConfigError, InputError
+from qc_daemon.domain.verdict import Verdict
+from qc_daemon.pipeline import Judges
+from qc_daemon.status import StatusBoard
+from qc_daemon.wiring.lines import demo_config
+from qc_daemon.wiring.station import decoders, open_judges, open_store
+
+if TYPE_CHECKING:
+    from storage.fsck import FsckReport
+    from storage.history import QueryResult
+    from storage.inspection_reader import InspectionSummary, SqlInspectionReader
+    from storage.inspection_store import SqlInspectionStore
+
+ReportLanguage = Literal["zh", "en", "both"]
+
+_DEMO_FOLDER = Path("station")
+_QUERY_LIMIT_S = 5.0
+_QUERY_LIMIT_ROWS = 1000
+_FIRST_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_TIME = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def station_folder(config: Path, station: Path | None) -> Path:
+    """Return the folder that a command means.
+
+    Raises:
+        ConfigError: there is neither a configuration nor a station.
+    """
+    if station is not None:
+        if not station.is_dir():
+            raise ConfigError(f"{station}: no such folder; expected a station")
+        return station
+    if not config.exists() and config == DEFAULT_FILE and _DEMO_FOLDER.is_dir():
+        return _DEMO_FOLDER
+    return load_config(config).station.folder
+
+
+def archive_config(config: Path, station: Path | None) -> Config:
+    """Return the configuration to judge with, for the station that a command means."""
+    if not config.exists():
+        return demo_config(station_folder(config, station))
+    loaded = load_config(config)
+    if station is None:
+        return loaded
+    moved = loaded.station.model_copy(update={"folder": station})
+    return loaded.model_copy(update={"station": moved})
+
+
+@contextmanager
+def open_archive(config: Config, checkpoint: Path | None) -> Iterator[tuple[Judges, "SqlInspectionStore"]]:
+    """Open what draws new conclusions from stored facts: no instruments, no reports."""
+    judges = open_judges(config, checkpoint or config.judgement.checkpoint)
+    with judges as opened, open_store(config.station.folder) as store:
+        store.recover()
+        yield opened, store
+
+
+def find_numbers(store: "SqlInspectionReader", keys: Sequence[str]) -> list[int]:
+    """Return the station numbers that numbers, ids or specimens name; all of them for no keys.
+
+    Raises:
+        InputError: a key names nothing.
+    """
+    if not keys:
+        return [summary.number for summary in store.accepted_between(_FIRST_TIME, _LAST_TIME)]
+    return [_one_inspection(store, key).number for key in keys]
+
+
+def _one_inspection(store: "SqlInspectionReader", key: str) -> "InspectionSummary":
+    found = store.find(key)
+    if len(found) != 1:
+        count = f"{len(found)} inspections" if found else "no inspection"
+        raise InputError(f'"{key}" names {count}; expected the number or id of one')
+    return found[0]
+
+
+def write_certificate(config: Config, key: str, language: ReportLanguage | None, out: Path | None) -> Path:
+    """Write the certificate of a stored inspection, beside a running station too; return its path."""
+    from reports.certificate import render_certificate
+    from reports.content import certificate_content
+    from reports.renderer import write_whole
+    from storage.inspection_reader import open_inspections
+
+    section = config.station
+    with open_inspections(section.folder, None, *decoders()) as reader:
+        number = _one_inspection(reader, key).number
+        acquisition, conclusion = reader.load_acquisition(number), reader.load_conclusion(number)
+    if conclusion is None:
+        raise InputError(f'inspection "{key}" has no conclusion yet; expected one that is concluded')
+    path = out or Path(f"certificate-{number}.pdf")
+    content = certificate_content(number, acquisition, conclusion, section.name)
+    write_whole(path, render_certificate(content, language or section.language))
+    return path
+
+
+def status_file(folder: Path) -> Path:
+    """Return where a station publishes its health."""
+    return folder / "status.json"
+
+
+def nightly_check(config: Config, board: StatusBoard) -> Callable[[], None]:
+    """Return the check that the calendar runs each night; it raises an alarm on the status board."""
+
+    def check() -> None:
+        for problem in check_promises(config.station.folder).problems:
+            board.raise_alarm(f"fsck: {problem}")
+
+    return check
+
+
+def check_promises(folder: Path) -> "FsckReport":
+    """Check every promise of a station from outside."""
+    from storage.fsck import check_station
+
+    return check_station(folder)
+
+
+def run_query(folder: Path, sql: str) -> "QueryResult":
+    """Run one read-only query on the history of a station."""
+    from storage.history import run_query as query
+
+    return query(_database_url(folder), sql, _QUERY_LIMIT_S, _QUERY_LIMIT_ROWS)
+
+
+def upgrade_database(folder: Path) -> str:
+    """Bring the database of a station to the newest schema; return its revision."""
+    from storage.schema import upgrade
+
+    return upgrade(_database_url(folder))
+
+
+def database_revision(folder: Path) -> str | None:
+    """Return the schema revision of a station's database; None if it has none yet."""
+    from storage.schema import current
+
+    return current(_database_url(folder))
+
+
+def _database_url(folder: Path) -> str:
+    from storage.database import database_url
+
+    return database_url(folder / "qc.sqlite3")
+
+
+def reason_sentences(verdict: Verdict) -> list[str]:
+    """Return the reasons of a verdict as English sentences."""
+    from reports.wording import reason_sentence
+
+    return [reason_sentence(reason, "en") for reason in verdict.reasons]

@@ -1,0 +1,160 @@
+"""Opens a station: its line, instruments, judges, store and report writer.
+
+Heavy packages are imported where they are used, so that a command starts at once.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qc_daemon.clock import SystemClock, new_id
+from qc_daemon.config import Config
+from qc_daemon.daemon import Instruments, Workplace
+from qc_daemon.domain.ports import ImageCleaner, Line, MicroscopeCamera
+from qc_daemon.domain.quality import FrameLimits, ScanLimits
+from qc_daemon.domain.spectrum import Scan
+from qc_daemon.domain.verdict import TOLERANCES
+from qc_daemon.pipeline import Judges
+
+if TYPE_CHECKING:
+    from models.composition_predictor import IsicPredictor
+    from storage.inspection_store import SqlInspectionStore
+
+
+@contextmanager
+def open_workplace(config: Config, line: Line) -> Iterator[Workplace]:
+    """Open everything that a station works with, its instruments excepted.
+
+    Raises:
+        CheckpointError: the model folder is incomplete or altered.
+        StoreUnavailable: another process writes the station, or its database cannot be used.
+    """
+    from reports.renderer import CertificateWriter
+
+    folder = config.station.folder
+    reference_age_s = 60.0 * config.judgement.max_reference_age_min
+    with ExitStack() as stack:
+        judges = stack.enter_context(open_judges(config, config.judgement.checkpoint))
+        store = stack.enter_context(open_store(folder))
+        store.recover()
+        writer = stack.enter_context(
+            CertificateWriter(folder / "reports", config.station.language, config.station.name)
+        )
+        yield Workplace(
+            judges=judges,
+            store=store,
+            report_writer=writer,
+            line=line,
+            open_instruments=lambda: open_instruments(config, line),
+            interval_s=config.line.interval_s,
+            renew_reference_after_s=reference_age_s / 2.0,
+        )
+
+
+@contextmanager
+def open_judges(config: Config, checkpoint: Path | None) -> Iterator[Judges]:
+    """Open what turns facts into opinions; the released ISiC-Net if no checkpoint is named."""
+    from models.defect_detector import ClassicalDefectDetector
+
+    clock = SystemClock()
+    limits = config.judgement
+    with open_predictor(checkpoint or released_checkpoint()) as predictor:
+        yield Judges(
+            cleaner=cleaner(),
+            predictor=predictor,
+            defect_detector=ClassicalDefectDetector(),
+            tolerance=TOLERANCES[limits.tolerance],
+            scan_limits=ScanLimits(max_reference_age_s=60.0 * limits.max_reference_age_min),
+            frame_limits=FrameLimits(max_filled_percent=limits.max_filled_percent),
+            software_version=version("textile-qc-station"),
+            clock=clock,
+            new_id=new_id,
+        )
+
+
+def cleaner() -> ImageCleaner:
+    """Return the image cleaner of this version."""
+    from models.image_cleaner import ClassicalImageCleaner
+
+    return ClassicalImageCleaner("fsr")
+
+
+def open_store(folder: Path) -> "SqlInspectionStore":
+    """Return the store of a station; enter it to be the one that writes."""
+    from storage.inspection_store import open_store
+
+    return open_store(folder, None, *decoders())
+
+
+def decoders() -> tuple[Mapping[str, Callable[[bytes], Scan]], Callable[[bytes, str], NDArray[np.uint8]]]:
+    """Return what decodes stored scans, by their raw format, and stored images."""
+    from instruments.camera.image_codec import decode_image
+    from instruments.nirscan_nano.scan_container import decode_raw_scan
+
+    return {"nirscan-nano": decode_raw_scan}, decode_image
+
+
+@contextmanager
+def open_predictor(folder: Path) -> Iterator["IsicPredictor"]:
+    """Serve a checkpoint with onnxruntime in a worker process."""
+    from models.checkpoint import load_checkpoint
+    from models.composition_predictor import IsicPredictor
+    from models.runtimes.worker import WorkerRuntime
+
+    checkpoint = load_checkpoint(folder)
+    runtime = WorkerRuntime(folder, checkpoint.digest)
+    try:
+        yield IsicPredictor(checkpoint, runtime)
+    finally:
+        runtime.close()
+
+
+def released_checkpoint() -> Path:
+    """Return the folder of the ISiC-Net that this version ships."""
+    return Path(str(resources.files("models"))) / "weights" / "isic-net-1"
+
+
+@contextmanager
+def open_instruments(config: Config, line: Line) -> Iterator[Instruments]:
+    """Open the instruments of the configuration, or the emulated ones of a line without hardware."""
+    from instruments.nirscan_nano.driver import NirscanNano
+    from instruments.transport import SerialLink
+
+    port, longest_scan_s = _spectrometer_port(config, line)
+    with ExitStack() as stack:
+        spectrometer = stack.enter_context(
+            NirscanNano(SerialLink(port), SystemClock(), longest_scan_s=longest_scan_s)
+        )
+        camera = _camera(config, line)
+        yield Instruments(spectrometer, stack.enter_context(camera) if camera is not None else None)
+
+
+def _spectrometer_port(config: Config, line: Line) -> tuple[str, float]:
+    from instruments.emulators.line import EmulatedLine
+
+    if isinstance(line, EmulatedLine):
+        return line.spectrometer_port, 60.0
+    assert config.spectrometer is not None
+    return config.spectrometer.port, config.spectrometer.longest_scan_s
+
+
+def _camera(config: Config, line: Line) -> AbstractContextManager[MicroscopeCamera] | None:
+    from instruments.camera.folder import FolderCamera
+    from instruments.camera.mjpeg_http import MjpegHttpCamera
+    from instruments.emulators.line import EmulatedLine
+
+    if isinstance(line, EmulatedLine):
+        return MjpegHttpCamera(line.camera_url, 1.0, SystemClock()) if line.camera_url else None
+    section = config.camera
+    if section is None:
+        return None
+    if section.url is not None:
+        return MjpegHttpCamera(section.url, section.um_per_pixel, SystemClock())
+    assert section.folder is not None
+    return FolderCamera(section.folder, section.um_per_pixel, SystemClock())
