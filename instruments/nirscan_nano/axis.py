@@ -5,7 +5,7 @@ column p, the wavelengths between which it was asked to scan, and the number of 
 between are equally spaced and cut to whole columns.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -69,17 +69,17 @@ def wavelengths_nm(axis: ColumnAxis) -> NDArray[np.float64]:
 def column_axis(wavelength_nm: NDArray[np.float64]) -> ColumnAxis:
     """Find the axis whose wavelengths are (n,) `wavelength_nm`, n >= 3, to 0.001 nm.
 
-    On axes recorded from a NIRscan Nano the result agrees to the digits of the file. Neighbouring
-    wavelengths lie k or k+1 columns apart; for each k the columns are counted along the axis, a
-    quadratic is fitted through them, and the first that reproduces the axis is taken.
+    On axes recorded from a NIRscan Nano the result agrees to the digits of the file. The columns are
+    counted along the axis, for each step from which the count may start, the widest first; the first
+    quadratic through them that reproduces the axis is taken.
 
     Raises:
         DatasetError: a NIRscan Nano cannot scan these wavelengths.
     """
     wanted = np.asarray(wavelength_nm, dtype=np.float64)
     if wanted.ndim == 1 and 3 <= wanted.size <= MAX_PATTERNS and np.all(np.diff(wanted) > 0):
-        for steps in _column_steps(wanted):
-            for candidate in _fits(wanted, steps):
+        for columns in _column_counts(wanted.tolist()):
+            for candidate in _fits(wanted, np.array(columns)):
                 if _reproduces(candidate, wanted):
                     return candidate
     raise DatasetError(
@@ -100,27 +100,56 @@ def _column_of(axis: ColumnAxis, nm: float) -> float:
     return float(column)
 
 
-def _column_steps(wanted: NDArray[np.float64]) -> Iterator[NDArray[np.int64]]:
-    """Yield (n-1,) columns between neighbours, for each possible first step, the widest first."""
-    ratios = (np.diff(wanted)[1:] / np.diff(wanted)[:-1]).tolist()
-    for first in range((COLUMNS - 1) // (wanted.size - 1) + 1, 0, -1):
-        steps = [first]
-        for ratio in ratios:
-            steps.append(round(steps[-1] * ratio))
-        if min(steps) >= 1 and max(steps) - min(steps) <= 1 and sum(steps) < COLUMNS - 2:
-            yield np.array(steps)
+def _column_counts(wanted: list[float]) -> Iterator[list[int]]:
+    """Yield (n,) columns, counted from the first wavelength, that lie on one quadratic."""
+    widest = (COLUMNS - 2) // (len(wanted) - 1) + 1
+    for first in range(widest, 0, -1):
+        for second in range(max(first - 1, 1), first + 2):
+            columns = _count_on(wanted, [0, first, first + second])
+            if columns is not None and columns[-1] < COLUMNS - 2:
+                yield columns
 
 
-def _fits(wanted: NDArray[np.float64], steps: NDArray[np.int64]) -> Iterator[ColumnAxis]:
-    """Yield the axes that a quadratic through the counted columns allows, centred on the array."""
-    offsets = np.concatenate(([0], np.cumsum(steps)))
-    first = (COLUMNS + int(offsets[-1])) // 2
+def _count_on(wanted: list[float], start: list[int]) -> list[int] | None:
+    """Count on from the columns of the first three wavelengths; None if one lies between columns.
+
+    An even spacing that is cut to whole columns has steps of k and k+1 columns only.
+    """
+    columns = list(start)
+    steps = {columns[1] - columns[0], columns[2] - columns[1]}
+    for number in range(3, len(wanted)):
+        known = (0, number // 2, number - 1)  # far apart, so that the rounding of a file does not grow
+        curve = _quadratic([columns[i] for i in known], [wanted[i] for i in known])
+        choices = range(max(max(steps) - 1, 1), min(steps) + 2)
+        misses_nm = {step: abs(curve(columns[-1] + step) - wanted[number]) for step in choices}
+        best = min(misses_nm, key=misses_nm.__getitem__)
+        if misses_nm[best] > _TOLERANCE_NM:
+            return None
+        steps.add(best)
+        columns.append(columns[-1] + best)
+    return columns
+
+
+def _quadratic(x: list[int], y: list[float]) -> Callable[[int], float]:
+    """Return the quadratic through three points, by Newton's divided differences."""
+    slope = (y[1] - y[0]) / (x[1] - x[0])
+    curvature = ((y[2] - y[1]) / (x[2] - x[1]) - slope) / (x[2] - x[0])
+    return lambda at: y[0] + (at - x[0]) * (slope + (at - x[1]) * curvature)
+
+
+def _fits(wanted: NDArray[np.float64], columns: NDArray[np.int64]) -> Iterator[ColumnAxis]:
+    """Yield the axes that a quadratic through the counted columns allows, centred on the array.
+
+    Wavelengths rise towards lower columns, as on the device.
+    """
+    span = int(columns[-1])
+    first = (COLUMNS + span) // 2
     for width_px in _WIDTHS_PX:
-        centres = first - offsets - (0.5 if width_px % 2 == 0 else 0.0)
+        centres = first - columns - (0.5 if width_px % 2 == 0 else 0.0)
         c2, c1, c0 = np.polyfit(centres, wanted, 2).tolist()
         axis = ColumnAxis(c0, c1, c2, 0, 0, wanted.size, width_px)
         for start_nm in _whole_nm_at(axis, first):
-            for end_nm in _whole_nm_at(axis, first - int(offsets[-1])):
+            for end_nm in _whole_nm_at(axis, first - span):
                 yield replace(axis, start_nm=start_nm, end_nm=end_nm)
 
 

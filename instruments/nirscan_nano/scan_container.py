@@ -237,9 +237,10 @@ def _check(values: tuple[Any, ...]) -> None:
     for (name, low, high), value in zip(_FIELDS, values, strict=True):
         if isinstance(value, bytes):
             continue  # text: whatever it says harms nothing
-        numbers = np.asarray(value)
-        if not np.all((numbers >= low) & (numbers <= high)):
-            raise ProtocolError(f"scan field {name} is {value}, expected {low:g} to {high:g}")
+        numbers = np.atleast_1d(value)
+        wrong = numbers[~((numbers >= low) & (numbers <= high))]
+        if wrong.size:
+            raise ProtocolError(f"scan field {name} is {wrong[0]}, expected {low:g} to {high:g}")
         if name.endswith("coefficients") and numbers.shape != (3,):
             raise ProtocolError(f"scan field {name} has {numbers.size} values, expected 3")
 

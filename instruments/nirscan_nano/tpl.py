@@ -78,7 +78,7 @@ def encode_container(type_string: str, values: Sequence[Any]) -> bytes:
         if is_array:
             lengths.append(array.size)
         field = array.astype("<" + _DTYPES[letter])
-        if not np.array_equal(field, array):
+        if letter != "f" and not np.array_equal(field, array):
             raise ValueError(f"{value} does not fit a container field of type {letter}")
         packed += field.tobytes()
     body = type_string.encode("ascii") + b"\0" + struct.pack(f"<{len(lengths)}I", *lengths) + bytes(packed)

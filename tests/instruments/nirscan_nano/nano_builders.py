@@ -1,0 +1,54 @@
+"""Small records of the NIRscan Nano for tests."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from instruments.emulators.tape import Tape, make_tape
+from instruments.nirscan_nano.axis import ColumnAxis
+from instruments.nirscan_nano.scan_container import ScanRecord, first_black, with_black_values
+
+# The coefficients of a recorded scan (serial 5510004).
+AXIS = ColumnAxis(1775.681134595286, -0.9167662465837856, -0.00023506500482154563, 900, 1700, 228, 6)
+
+
+def a_record(**changes: Any) -> ScanRecord:
+    """A column scan of 228 patterns with counts 200000, 200010, ... over a dark level of 100000."""
+    counts = 200_000 + 10 * np.arange(228)
+    record = ScanRecord(
+        name="Column 1",
+        device_time=bytes((26, 11, 24, 2, 10, 30, 0)),
+        system_temperature_c=31.25,
+        detector_temperature_c=-2.5,
+        humidity_percent=40.5,
+        lamp_photodiode=3803,
+        scan_index=7,
+        shift_coefficients=np.array([-10.5, 0.076, -0.000134]),
+        axis=AXIS,
+        serial="5510004",
+        first_black=first_black(228),
+        black_period=25,
+        pga_gain=64,
+        scan_type=0,
+        config_index=5,
+        config_serial=b"5510004\0",
+        config_name="Column 1",
+        repeats=6,
+        adc=with_black_values(counts, 100_000),
+    )
+    return replace(record, **changes)
+
+
+def a_tape(rows: int = 3, bands: int = 228) -> Tape:
+    """A tape of `rows` scans that differ in every band, against a hump-shaped white reference."""
+    wavelength_nm = np.linspace(900.0, 1700.0, bands)
+    white = np.rint(300_000 + 250_000 * np.sin(np.linspace(0.3, 2.8, bands))).astype(np.int64)
+    shares = np.linspace(0.4, 0.8, rows)[:, np.newaxis] + 0.1 * np.cos(np.arange(bands) / 9.0)
+    return make_tape(
+        wavelength_nm=wavelength_nm,
+        sample_counts=np.rint(white * shares).astype(np.int64),
+        reference_counts=white,
+        names=tuple(f"specimen {row}" for row in range(rows)),
+        serial="EM-0042",
+    )
