@@ -1,0 +1,267 @@
+"""Locked, moved, full, failing: acquisitions go on or are refused, and none is lost or doubled."""
+
+import errno
+import os
+import subprocess
+
+import pytest
+from builders_storage import (
+    NOON,
+    SPECTROMETER,
+    acquisition,
+    conclusion,
+    same,
+    station_store,
+    white_reference,
+)
+from pysqlite3 import dbapi2
+
+from qc_daemon.domain.errors import IntegrityError, StoreUnavailable
+from storage import database
+from storage.facts import accept
+from storage.fsck import check_station
+from storage.inspection_store import Drained
+from storage.journal import Journal
+
+
+@pytest.fixture(autouse=True)
+def short_wait(monkeypatch):
+    """A locked database is given up on soon, so that the tests are."""
+    monkeypatch.setattr(database, "_WRITER_WAIT_S", 0.02)
+
+
+def locked(station):
+    """Another program that holds the database's write lock, like a shell left open in a transaction."""
+    other = dbapi2.connect(station / "qc.sqlite3", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    return other
+
+
+def test_acquisitions_go_on_while_the_database_is_locked(tmp_path):
+    with station_store(tmp_path) as store:
+        store.add_acquisition(acquisition(0))
+        other = locked(tmp_path)
+        waiting = [acquisition(seed) for seed in (1, 2, 3)]
+        assert [store.add_acquisition(about) for about in waiting] == [2, 3, 4]
+        assert store.drain() == Drained((), (), (2, 3, 4))
+        assert same(store.load_acquisition(3), waiting[1])  # from the journal
+        assert store.load_conclusion(3) is None
+        assert store.unconcluded() == [1, 2, 3, 4]
+        assert check_station(tmp_path).ok
+        other.execute("ROLLBACK")
+        assert store.drain() == Drained((2, 3, 4), (), ())
+        assert same(store.load_acquisition(3), waiting[1])  # from the database
+        assert store.unconcluded() == [1, 2, 3, 4]
+    assert check_station(tmp_path).ok
+
+
+def test_a_conclusion_about_a_waiting_acquisition_waits_too(tmp_path):
+    with station_store(tmp_path) as store:
+        other = locked(tmp_path)
+        about = acquisition()
+        number = store.add_acquisition(about)
+        stored = conclusion(about)
+        with pytest.raises(StoreUnavailable, match="acquisition 1 still waits in the journal"):
+            store.add_conclusion(number, stored)
+        assert store.stopped is None
+        other.execute("ROLLBACK")
+        store.add_conclusion(number, stored)
+        assert same(store.load_conclusion(number), stored)
+
+
+def test_a_reference_that_cannot_be_stored_is_refused_and_the_old_one_stays(tmp_path):
+    with station_store(tmp_path) as store:
+        old = white_reference(1)
+        store.add_reference(old)
+        other = locked(tmp_path)
+        with pytest.raises(StoreUnavailable, match="database is locked"):
+            store.add_reference(white_reference(2))
+        assert same(store.current_reference(SPECTROMETER.serial), old)
+        other.execute("ROLLBACK")
+
+
+def test_a_station_starts_while_its_database_is_locked(tmp_path):
+    with station_store(tmp_path) as store:
+        store.add_acquisition(acquisition())
+    other = locked(tmp_path)
+    with station_store(tmp_path) as store:
+        assert store.add_acquisition(acquisition()) == 2
+    other.execute("ROLLBACK")
+    with station_store(tmp_path) as store:
+        assert store.recover().drained == Drained((2,), (), ())
+        assert store.add_acquisition(acquisition()) == 3
+
+
+def test_acquisitions_wait_while_the_database_file_is_away(tmp_path):
+    """SQLite would write on into the moved file, and a copy put back would lack it."""
+    path, away = tmp_path / "qc.sqlite3", tmp_path / "elsewhere.sqlite3"
+    with station_store(tmp_path) as store:
+        store.add_acquisition(acquisition())
+        path.rename(away)
+        assert store.add_acquisition(acquisition()) == 2
+        assert store.drain().waiting == (2,)
+        away.rename(path)
+        assert store.drain().stored == (2,)
+    assert check_station(tmp_path).ok
+
+
+def test_an_entry_that_is_in_the_database_already_is_not_stored_twice(tmp_path):
+    """A crash between the commit and the removal leaves the journal file."""
+    with station_store(tmp_path) as store:
+        path = Journal(tmp_path / "journal", tmp_path / "quarantine").append(accept(acquisition(), 1, NOON))
+        content = path.read_bytes()
+        assert store.recover().drained == Drained((1,), (), ())
+        path.write_bytes(content)
+        assert check_station(tmp_path).notes == (
+            "acquisition 1 is stored; the next start removes it from the journal",
+        )
+        assert store.recover().drained == Drained((1,), (), ())
+        assert store.unconcluded() == [1]
+    assert check_station(tmp_path).ok
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b"x" + data[1:]])
+def test_a_damaged_entry_goes_into_quarantine_with_its_reason_and_the_next_ones_go_on(tmp_path, damage):
+    with station_store(tmp_path) as store:
+        other = locked(tmp_path)
+        for _ in range(3):
+            store.add_acquisition(acquisition())
+        path = sorted((tmp_path / "journal").iterdir())[1]
+        path.write_bytes(damage(path.read_bytes()))
+        other.execute("ROLLBACK")
+        assert store.drain() == Drained((1, 3), (2,), ())
+        assert (tmp_path / "quarantine" / path.name).exists()
+        (alarm,) = store.active_alarms()
+        assert (alarm.code, alarm.subject) == ("acquisition_quarantined", "2")
+        assert "torn or altered" in alarm.message
+        assert store.add_acquisition(acquisition()) == 4
+    report = check_station(tmp_path)
+    assert report.ok, report.problems
+    assert report.checked.quarantine == 1
+
+
+def test_the_number_of_a_quarantined_acquisition_is_not_given_again(tmp_path):
+    with station_store(tmp_path) as store:
+        other = locked(tmp_path)
+        store.add_acquisition(acquisition())
+        next((tmp_path / "journal").iterdir()).write_bytes(b"")
+        other.execute("ROLLBACK")
+        store.drain()
+    with station_store(tmp_path) as store:
+        assert store.add_acquisition(acquisition()) == 2
+
+
+def test_the_same_acquisition_again_is_kept_aside(tmp_path):
+    about = acquisition()
+    with station_store(tmp_path) as store:
+        store.add_acquisition(about)
+        with pytest.raises(IntegrityError, match="it is in quarantine"):
+            store.add_acquisition(about)
+        assert "already stored as number 1" in store.active_alarms()[0].message
+        assert store.add_acquisition(acquisition()) == 3
+    assert check_station(tmp_path).ok
+
+
+def test_a_quarantined_file_without_a_row_gets_one_at_the_next_start(tmp_path):
+    with station_store(tmp_path) as store:
+        path = Journal(tmp_path / "journal", tmp_path / "quarantine").append(accept(acquisition(), 1, NOON))
+        Journal(tmp_path / "journal", tmp_path / "quarantine").quarantine(path, "by hand")
+        assert check_station(tmp_path).notes == (
+            f"quarantine: {path.name} has no row yet; the next start records it",
+        )
+        store.recover()
+        assert store.active_alarms()[0].message == f"{path.name}: by hand"
+    assert check_station(tmp_path).notes == ()
+
+
+def test_recovery_sweeps_what_was_never_accepted(tmp_path):
+    with station_store(tmp_path) as store:
+        store.add_acquisition(acquisition())
+        for folder in ("journal", "quarantine", "blobs/incoming"):
+            (tmp_path / folder / "half.tmp").write_bytes(b"ha")
+        assert store.recover().unfinished_files == 3
+        assert list(tmp_path.rglob("*.tmp")) == []
+
+
+def failing(code: int):
+    def fail(_descriptor: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    return fail
+
+
+def test_after_a_failed_flush_nothing_is_accepted_until_a_restart(tmp_path, monkeypatch):
+    with station_store(tmp_path) as store:
+        about = acquisition()
+        number = store.add_acquisition(about)
+        with monkeypatch.context() as faulty:
+            faulty.setattr(os, "fsync", failing(errno.EIO))
+            with pytest.raises(StoreUnavailable, match="Input/output error"):
+                store.add_acquisition(acquisition())
+        with pytest.raises(StoreUnavailable, match=r"until a restart: .*Input/output error"):
+            store.add_acquisition(acquisition())
+        with pytest.raises(StoreUnavailable, match="until a restart"):
+            store.add_conclusion(number, conclusion(about))
+        assert "Input/output error" in str(store.stopped)
+    with station_store(tmp_path) as store:
+        assert store.add_acquisition(acquisition()) == 2
+    assert check_station(tmp_path).ok
+
+
+def test_a_flush_that_fails_after_acceptance_keeps_the_acquisition_for_the_next_start(tmp_path, monkeypatch):
+    real_fsync = os.fsync
+    flushes = iter(range(10**6))
+
+    def failing_after_the_journal(descriptor: int) -> None:
+        if next(flushes) >= 2:  # file and folder of the journal
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real_fsync(descriptor)
+
+    about = acquisition()
+    with station_store(tmp_path) as store:
+        monkeypatch.setattr(os, "fsync", failing_after_the_journal)
+        with pytest.raises(StoreUnavailable, match="blobs"):
+            store.add_acquisition(about)
+        monkeypatch.undo()
+        assert store.stopped
+    with station_store(tmp_path) as store:
+        assert store.recover().drained.stored == (1,)
+        assert same(store.load_acquisition(1), about)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A file system of 1.5 MB."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1536k", "tmpfs", str(folder)], capture_output=True, text=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"mounting a small file system is not permitted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_refuses_before_anything_is_lost_and_heals_when_freed(tiny_disk):
+    ballast = tiny_disk / "ballast"
+    ballast.write_bytes(bytes(600_000))
+    station = tiny_disk / "station"
+    accepted: dict[int, str] = {}
+    with station_store(station) as store:
+        with pytest.raises(StoreUnavailable, match=r"No space left on device|disk is full"):
+            for seed in range(1000):
+                about = acquisition(seed)
+                accepted[store.add_acquisition(about)] = about.id
+        assert store.stopped
+        with pytest.raises(StoreUnavailable, match="until a restart"):
+            store.add_acquisition(acquisition())
+    assert len(accepted) > 3
+    assert check_station(station).ok
+    ballast.unlink()
+    with station_store(station) as store:
+        store.recover()
+        assert {number: store.load_acquisition(number).id for number in accepted} == accepted
+        assert store.add_acquisition(acquisition()) > max(accepted)
+    report = check_station(station)
+    assert report.ok, report.problems
