@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from qc_daemon.domain.composition import Evidence
@@ -13,6 +13,7 @@ from qc_daemon.domain.verdict import judge
 from storage.acquisition_rows import acquisition_facts_of
 from storage.conclusion_rows import composition_of, tolerance_of, verdict_of
 from storage.journal_entry import facts_sha256
+from storage.open_work import Need, open_work
 from storage.tables import AcquisitionRow, ConclusionRow, QuarantineRow, ReportRow, WhiteReferenceRow
 
 _ROWS_AT_ONCE = 500
@@ -73,6 +74,7 @@ def check_rows(session: Session) -> RowCheck:
             part(session, check)
         except ValueError as error:  # a time or a code that this software never writes
             check.problems.append(f"database: a row cannot be read: {error}")
+    check.problems += _open_work_problems(session)
     check.quarantined.update(session.scalars(select(QuarantineRow.file_name)))
     reports = select(ConclusionRow.acquisition_number, ReportRow.path, ReportRow.sha256).join(
         ReportRow, ReportRow.conclusion_sequence == ConclusionRow.sequence
@@ -108,6 +110,19 @@ def _check_acquisitions(session: Session, check: RowCheck) -> None:
         check.contents[facts.scan_sha256] = f"acquisition {row.number}"
         if facts.frame:
             check.contents[facts.frame.image_sha256] = f"acquisition {row.number}"
+
+
+def _open_work_problems(session: Session) -> Iterator[str]:
+    """Compare the list of open work with what the other tables say."""
+    newest = select(func.max(ConclusionRow.sequence)).group_by(ConclusionRow.acquisition_number)
+    needs_report = select(ConclusionRow.acquisition_number).where(
+        ConclusionRow.sequence.in_(newest), ~ConclusionRow.reports.any()
+    )
+    needs_conclusion = select(AcquisitionRow.number).where(~AcquisitionRow.conclusions.any())
+    needs: tuple[Need, ...] = ("conclusion", "report")
+    for need, query in zip(needs, (needs_conclusion, needs_report), strict=True):
+        for number in sorted(set(session.scalars(query)) ^ set(open_work(session, need))):
+            yield f"acquisition {number}: the list of open work is wrong about its {need}"
 
 
 def _check_references(session: Session, check: RowCheck) -> None:

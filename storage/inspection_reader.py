@@ -23,6 +23,7 @@ from storage.conclusion_rows import conclusion_of
 from storage.database import database_path, database_url, one_line_errors, open_reader
 from storage.facts import AcceptedEntry, Decoders, contents_by_sha256, restore, restore_reference
 from storage.journal import EntryName, Journal, read_entry
+from storage.open_work import open_work
 from storage.schema import require_newest_schema
 from storage.station_events import Alarm, active_alarms
 from storage.station_folder import StationFolder
@@ -33,6 +34,7 @@ from storage.tables import (
     WhiteReferenceRow,
 )
 
+_LAST_CHARACTER = "\U0010ffff"
 _MAX_NUMBER = 2**63 - 1  # the largest integer of SQLite
 
 
@@ -101,13 +103,17 @@ class SqlInspectionReader:
         """Return the numbers of accepted acquisitions without a conclusion, oldest first."""
         # The journal first: what leaves it meanwhile is then seen in the database.
         waiting = {EntryName.of(path).number for path in self._journal.pending()}
-        query = select(AcquisitionRow.number).where(~AcquisitionRow.conclusions.any())
         with self._reading() as session:
-            undecided = set(session.scalars(query))
+            undecided = set(open_work(session, "conclusion"))
             stored = set(
                 session.scalars(select(AcquisitionRow.number).where(AcquisitionRow.number.in_(waiting)))
             )
         return sorted(undecided | (waiting - stored))
+
+    def unreported(self) -> Sequence[int]:
+        """Return the numbers of acquisitions whose current conclusion has no report, oldest first."""
+        with self._reading() as session:
+            return open_work(session, "report")
 
     def load_acquisition(self, number: int) -> Acquisition:
         """Return an acquisition, decoded anew from its stored bytes.
@@ -124,19 +130,18 @@ class SqlInspectionReader:
             facts = acquisition_facts_of(_acquisition_row(session, number))
         return restore(facts, self._blobs.read, self._decoders)
 
-    def load_conclusion(self, number: int) -> Conclusion | None:
-        """Return the current conclusion of an acquisition; None while it is UNDECIDED.
+    def load_conclusion(self, number: int) -> Conclusion:
+        """Return the current (newest) conclusion of an acquisition.
 
         Raises:
-            InputError: no acquisition has that number.
+            InputError: no acquisition has that number, or it has no conclusion.
             IntegrityError: its bytes are missing or damaged.
         """
-        if self._waiting_entry(number) is not None:
-            return None
+        waiting = self._journal.path_of(number) is not None
         with self._reading() as session:
-            conclusions = _acquisition_row(session, number).conclusions
+            conclusions = [] if waiting else _acquisition_row(session, number).conclusions
             if not conclusions:
-                return None
+                raise InputError(f"inspection {number} is UNDECIDED; expected one with a conclusion")
             current = conclusions[-1]
             frame = self.load_acquisition(number).frame if current.mask_sha256 else None
             return conclusion_of(current, frame, self._blobs.read)
@@ -160,7 +165,8 @@ class SqlInspectionReader:
         exact = [AcquisitionRow.specimen == key]
         if key.isdecimal() and int(key) <= _MAX_NUMBER:
             exact.append(AcquisitionRow.number == int(key))
-        prefix = AcquisitionRow.id.startswith(key.lower(), autoescape=True)
+        # A range, because LIKE would not use the index.
+        prefix = and_(AcquisitionRow.id >= key.lower(), AcquisitionRow.id < key.lower() + _LAST_CHARACTER)
         return self._summaries(or_(*exact)) or self._summaries(prefix)
 
     def of_lot(self, lot: str) -> tuple[InspectionSummary, ...]:

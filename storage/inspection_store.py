@@ -15,7 +15,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from qc_daemon.domain.errors import IntegrityError, StoreUnavailable
-from qc_daemon.domain.inspection import Acquisition, Conclusion, ReportFile
+from qc_daemon.domain.inspection import Accepted, Acquisition, Conclusion, ReportFile
 from qc_daemon.domain.spectrum import Scan, WhiteReference
 from storage.acquisition_rows import add_acquisition_row, reference_row
 from storage.conclusion_contents import contents_of
@@ -25,6 +25,7 @@ from storage.durable_files import make_folder
 from storage.facts import AcceptedEntry, Decoders, accept, reference_contents, reference_facts
 from storage.inspection_reader import SqlInspectionReader
 from storage.journal import EntryName, read_entry
+from storage.open_work import set_open_work
 from storage.schema import upgrade
 from storage.station_events import add_quarantine_row, clear_alarm, raise_alarm
 from storage.station_folder import StationFolder, StationLock
@@ -82,7 +83,7 @@ def open_store(
 class SqlInspectionStore(SqlInspectionReader):
     """Keeps facts and opinions in journal, blobs and SQLite; implements the port InspectionStore.
 
-    After a failed write nothing more is accepted: `stopped` says why, and a restart heals.
+    After a failed write nothing more is accepted, every call says why, and a restart heals.
     """
 
     def __init__(
@@ -123,12 +124,12 @@ class SqlInspectionStore(SqlInspectionReader):
         self._resources.close()
 
     @property
-    def stopped(self) -> str | None:
-        """Why nothing more is accepted until a restart, or None."""
-        return self._journal.stopped
+    def accepting(self) -> bool:
+        """Whether acquisitions can still be accepted; False after a failed write, until a restart."""
+        return self._journal.stopped is None
 
-    def add_acquisition(self, acquisition: Acquisition) -> int:
-        """Accept an acquisition: on return its bytes are on disk. Returns its station number.
+    def add_acquisition(self, acquisition: Acquisition) -> Accepted:
+        """Accept an acquisition: on return its bytes are on disk. Returns its station number and time.
 
         A locked or missing database does not matter now: the acquisition waits in the journal.
 
@@ -145,16 +146,19 @@ class SqlInspectionStore(SqlInspectionReader):
             drained = self._drain({path: entry})
         if number in drained.quarantined:
             raise IntegrityError(f"acquisition {number} contradicts what is stored; it is in quarantine")
-        return number
+        return Accepted(number, entry.facts.accepted_at)
 
-    def drain(self) -> Drained:
+    def drain(self) -> int:
         """Bring what waits in the journal into the database, in order and each exactly once.
+
+        Returns:
+            how many still wait, because the database does not answer.
 
         Raises:
             StoreUnavailable: the disk or the database failed for more than being busy.
         """
         with self._exclusive:
-            return self._drain({})
+            return len(self._drain({}).waiting)
 
     def recover(self) -> Recovery:
         """Repair what a crash left: delete unfinished files, drain the journal; say what was done."""
@@ -186,6 +190,7 @@ class SqlInspectionStore(SqlInspectionReader):
                     row.models = model_rows(session, conclusion.models)
                     row.acquisition = acquisition
                     session.add(row)
+                    set_open_work(session, number, "report")
 
     def add_report(self, number: int, conclusion_id: str, report: ReportFile) -> None:
         """Record a report that was written for a conclusion. Twice is once.
@@ -199,6 +204,8 @@ class SqlInspectionStore(SqlInspectionReader):
             conclusion = session.scalar(select(ConclusionRow).where(ConclusionRow.id == conclusion_id))
             if conclusion is None or conclusion.acquisition_number != number:
                 raise IntegrityError(f"acquisition {number} has no conclusion {conclusion_id}")
+            if conclusion is conclusion.acquisition.conclusions[-1]:
+                set_open_work(session, number, None)
             if all((known.path, known.sha256) != (path, report.sha256) for known in conclusion.reports):
                 conclusion.reports.append(
                     ReportRow(
@@ -258,6 +265,7 @@ class SqlInspectionStore(SqlInspectionReader):
             known = session.scalar(select(AcquisitionRow.number).where(AcquisitionRow.id == facts.id))
             if known is None:
                 add_acquisition_row(session, facts)
+                set_open_work(session, facts.number, "conclusion")
             elif known != facts.number:
                 raise IntegrityError(f"acquisition {facts.id} is already stored as number {known}")
         self._journal.remove(path)  # only now: contents and row are on disk

@@ -225,6 +225,21 @@ class ConclusionRow(Base):
     reports: Mapped[list["ReportRow"]] = relationship(order_by="ReportRow.sequence")
 
 
+class OpenWorkRow(Base):
+    """What an accepted acquisition still needs: a conclusion, or a report of its current one.
+
+    It follows from the other tables, but nobody wants to search years of them after each inspection.
+    """
+
+    __tablename__ = "open_work"
+    __table_args__ = (CheckConstraint("needs IN ('conclusion', 'report')", "needs"), _STRICT)
+
+    acquisition_number: Mapped[int] = mapped_column(
+        ForeignKey("acquisitions.number"), primary_key=True, autoincrement=False
+    )
+    needs: Mapped[str]
+
+
 class FibreShareRow(Base):
     """Share of one fibre with its prediction interval, in percent by mass on the conclusion's basis."""
 

@@ -17,7 +17,7 @@ def accept_until_killed(folder: Path, acknowledge: Callable[[tuple[int, str]], N
         store.recover()
         for seed in count():
             about = acquisition(seed, white=WHITE, specimen=specimen(id=str(seed)))
-            number = store.add_acquisition(about)
+            number = store.add_acquisition(about).number
             acknowledge((number, about.id))
             store.add_conclusion(number, conclusion(about))
 

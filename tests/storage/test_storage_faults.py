@@ -16,7 +16,7 @@ from builders_storage import (
 )
 from pysqlite3 import dbapi2
 
-from qc_daemon.domain.errors import IntegrityError, StoreUnavailable
+from qc_daemon.domain.errors import InputError, IntegrityError, StoreUnavailable
 from storage import database
 from storage.facts import accept
 from storage.fsck import check_station
@@ -42,14 +42,15 @@ def test_acquisitions_go_on_while_the_database_is_locked(tmp_path):
         store.add_acquisition(acquisition(0))
         other = locked(tmp_path)
         waiting = [acquisition(seed) for seed in (1, 2, 3)]
-        assert [store.add_acquisition(about) for about in waiting] == [2, 3, 4]
-        assert store.drain() == Drained((), (), (2, 3, 4))
+        assert [store.add_acquisition(about).number for about in waiting] == [2, 3, 4]
+        assert store.drain() == 3
         assert same(store.load_acquisition(3), waiting[1])  # from the journal
-        assert store.load_conclusion(3) is None
+        with pytest.raises(InputError, match="inspection 3 is UNDECIDED"):
+            store.load_conclusion(3)
         assert store.unconcluded() == [1, 2, 3, 4]
         assert check_station(tmp_path).ok
         other.execute("ROLLBACK")
-        assert store.drain() == Drained((2, 3, 4), (), ())
+        assert store.recover().drained == Drained((2, 3, 4), (), ())
         assert same(store.load_acquisition(3), waiting[1])  # from the database
         assert store.unconcluded() == [1, 2, 3, 4]
     assert check_station(tmp_path).ok
@@ -59,11 +60,11 @@ def test_a_conclusion_about_a_waiting_acquisition_waits_too(tmp_path):
     with station_store(tmp_path) as store:
         other = locked(tmp_path)
         about = acquisition()
-        number = store.add_acquisition(about)
+        number = store.add_acquisition(about).number
         stored = conclusion(about)
         with pytest.raises(StoreUnavailable, match="acquisition 1 still waits in the journal"):
             store.add_conclusion(number, stored)
-        assert store.stopped is None
+        assert store.accepting
         other.execute("ROLLBACK")
         store.add_conclusion(number, stored)
         assert same(store.load_conclusion(number), stored)
@@ -85,11 +86,11 @@ def test_a_station_starts_while_its_database_is_locked(tmp_path):
         store.add_acquisition(acquisition())
     other = locked(tmp_path)
     with station_store(tmp_path) as store:
-        assert store.add_acquisition(acquisition()) == 2
+        assert store.add_acquisition(acquisition()).number == 2
     other.execute("ROLLBACK")
     with station_store(tmp_path) as store:
         assert store.recover().drained == Drained((2,), (), ())
-        assert store.add_acquisition(acquisition()) == 3
+        assert store.add_acquisition(acquisition()).number == 3
 
 
 def test_acquisitions_wait_while_the_database_file_is_away(tmp_path):
@@ -98,10 +99,10 @@ def test_acquisitions_wait_while_the_database_file_is_away(tmp_path):
     with station_store(tmp_path) as store:
         store.add_acquisition(acquisition())
         path.rename(away)
-        assert store.add_acquisition(acquisition()) == 2
-        assert store.drain().waiting == (2,)
+        assert store.add_acquisition(acquisition()).number == 2
+        assert store.drain() == 1
         away.rename(path)
-        assert store.drain().stored == (2,)
+        assert store.recover().drained.stored == (2,)
     assert check_station(tmp_path).ok
 
 
@@ -129,12 +130,12 @@ def test_a_damaged_entry_goes_into_quarantine_with_its_reason_and_the_next_ones_
         path = sorted((tmp_path / "journal").iterdir())[1]
         path.write_bytes(damage(path.read_bytes()))
         other.execute("ROLLBACK")
-        assert store.drain() == Drained((1, 3), (2,), ())
+        assert store.recover().drained == Drained((1, 3), (2,), ())
         assert (tmp_path / "quarantine" / path.name).exists()
         (alarm,) = store.active_alarms()
         assert (alarm.code, alarm.subject) == ("acquisition_quarantined", "2")
         assert "torn or altered" in alarm.message
-        assert store.add_acquisition(acquisition()) == 4
+        assert store.add_acquisition(acquisition()).number == 4
     report = check_station(tmp_path)
     assert report.ok, report.problems
     assert report.checked.quarantine == 1
@@ -148,7 +149,7 @@ def test_the_number_of_a_quarantined_acquisition_is_not_given_again(tmp_path):
         other.execute("ROLLBACK")
         store.drain()
     with station_store(tmp_path) as store:
-        assert store.add_acquisition(acquisition()) == 2
+        assert store.add_acquisition(acquisition()).number == 2
 
 
 def test_the_same_acquisition_again_is_kept_aside(tmp_path):
@@ -158,7 +159,7 @@ def test_the_same_acquisition_again_is_kept_aside(tmp_path):
         with pytest.raises(IntegrityError, match="it is in quarantine"):
             store.add_acquisition(about)
         assert "already stored as number 1" in store.active_alarms()[0].message
-        assert store.add_acquisition(acquisition()) == 3
+        assert store.add_acquisition(acquisition()).number == 3
     assert check_station(tmp_path).ok
 
 
@@ -193,7 +194,7 @@ def failing(code: int):
 def test_after_a_failed_flush_nothing_is_accepted_until_a_restart(tmp_path, monkeypatch):
     with station_store(tmp_path) as store:
         about = acquisition()
-        number = store.add_acquisition(about)
+        number = store.add_acquisition(about).number
         with monkeypatch.context() as faulty:
             faulty.setattr(os, "fsync", failing(errno.EIO))
             with pytest.raises(StoreUnavailable, match="Input/output error"):
@@ -202,9 +203,9 @@ def test_after_a_failed_flush_nothing_is_accepted_until_a_restart(tmp_path, monk
             store.add_acquisition(acquisition())
         with pytest.raises(StoreUnavailable, match="until a restart"):
             store.add_conclusion(number, conclusion(about))
-        assert "Input/output error" in str(store.stopped)
+        assert not store.accepting
     with station_store(tmp_path) as store:
-        assert store.add_acquisition(acquisition()) == 2
+        assert store.add_acquisition(acquisition()).number == 2
     assert check_station(tmp_path).ok
 
 
@@ -223,7 +224,7 @@ def test_a_flush_that_fails_after_acceptance_keeps_the_acquisition_for_the_next_
         with pytest.raises(StoreUnavailable, match="blobs"):
             store.add_acquisition(about)
         monkeypatch.undo()
-        assert store.stopped
+        assert not store.accepting
     with station_store(tmp_path) as store:
         assert store.recover().drained.stored == (1,)
         assert same(store.load_acquisition(1), about)
@@ -252,8 +253,8 @@ def test_a_full_disk_refuses_before_anything_is_lost_and_heals_when_freed(tiny_d
         with pytest.raises(StoreUnavailable, match=r"No space left on device|disk is full"):
             for seed in range(1000):
                 about = acquisition(seed)
-                accepted[store.add_acquisition(about)] = about.id
-        assert store.stopped
+                accepted[store.add_acquisition(about).number] = about.id
+        assert not store.accepting
         with pytest.raises(StoreUnavailable, match="until a restart"):
             store.add_acquisition(acquisition())
     assert len(accepted) > 3
@@ -262,6 +263,6 @@ def test_a_full_disk_refuses_before_anything_is_lost_and_heals_when_freed(tiny_d
     with station_store(station) as store:
         store.recover()
         assert {number: store.load_acquisition(number).id for number in accepted} == accepted
-        assert store.add_acquisition(acquisition()) > max(accepted)
+        assert store.add_acquisition(acquisition()).number > max(accepted)
     report = check_station(station)
     assert report.ok, report.problems

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 import threading
 from pathlib import Path
 
@@ -27,12 +28,18 @@ from storage.journal import Journal
 
 
 @pytest.fixture
-def station(tmp_path) -> Path:
+def station(tmp_path, finished_station) -> Path:
+    """A copy of the stopped station, to be tampered with."""
+    return shutil.copytree(finished_station, tmp_path / "station")
+
+
+@pytest.fixture(scope="module")
+def finished_station(tmp_path_factory) -> Path:
     """A stopped station: a pass with a report, a refusal, one without a label, one undecided."""
-    folder = tmp_path / "station"
+    folder = tmp_path_factory.mktemp("finished") / "station"
     with station_store(folder) as store:
         abouts = [acquisition(0), acquisition(1), acquisition(2, specimen=unlabelled()), acquisition(3)]
-        numbers = [store.add_acquisition(about) for about in abouts]
+        numbers = [store.add_acquisition(about).number for about in abouts]
         passed = conclusion(abouts[0])
         store.add_conclusion(numbers[0], passed)
         store.add_conclusion(numbers[1], refusal(abouts[1]))
@@ -116,6 +123,8 @@ def test_checking_changes_no_file(station):
         ("UPDATE acquisitions SET white_reference_sequence = NULL WHERE number = 1", "no white reference"),
         ("UPDATE acquisitions SET number = 7 WHERE number = 4", "acquisition 4 to 6 is lost"),
         ("DELETE FROM white_references WHERE sequence = 1", "points at a row of white_references"),
+        ("DELETE FROM open_work WHERE acquisition_number = 4", "4: the list .* wrong about its conclusion"),
+        ("DELETE FROM open_work WHERE acquisition_number = 2", "2: the list .* wrong about its report"),
         ("UPDATE alembic_version SET version_num = '0999'", "has schema 0999, this software knows up to"),
     ],
 )
@@ -131,6 +140,7 @@ def test_a_lost_acquisition_is_found(station):
         "DELETE FROM reasons WHERE conclusion_sequence = 2",
         "DELETE FROM conclusions WHERE sequence = 2",
         "DELETE FROM declared_fibres WHERE acquisition_number = 2",
+        "DELETE FROM open_work WHERE acquisition_number = 2",
         "DELETE FROM acquisitions WHERE number = 2",
     )
     assert problem_of(station) == "acquisition 2 is lost: neither in database, journal nor quarantine"
@@ -260,7 +270,7 @@ def test_a_station_at_work_is_not_slandered(station):
             while not done.is_set():
                 about = acquisition(seed)
                 store.add_conclusion(
-                    store.add_acquisition(about), conclusion(about, composition=composition(70.0))
+                    store.add_acquisition(about).number, conclusion(about, composition=composition(70.0))
                 )
                 seed += 1
 

@@ -16,7 +16,7 @@ from builders_storage import acquisition, scan, specimen, station_store
 
 from storage.fsck import check_station
 
-KILLS = 20
+KILLS = 15
 # A server that has everything imported forks the children: real processes, started in a moment.
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["accepting_child"])
@@ -55,7 +55,7 @@ def assert_kept(folder: Path, acknowledged: list[tuple[int, str]]) -> None:
             assert summary.number == number
             stored = store.load_acquisition(number)
             assert stored.scan.raw == scan(int(stored.specimen.id)).raw
-        assert store.add_acquisition(acquisition()) > max(number for number, _ in acknowledged)
+        assert store.add_acquisition(acquisition()).number > max(number for number, _ in acknowledged)
     report = check_station(folder)
     assert report.ok, report.problems
     assert report.notes == () or all("blobs belong to no row" in note for note in report.notes)
@@ -107,7 +107,7 @@ def test_a_disk_that_fails_to_flush_ends_the_process_and_a_restart_heals(tmp_pat
         pytest.skip("strace is not installed: it makes real system calls fail")
     with station_store(tmp_path) as store:
         about = acquisition(specimen=specimen(id="0"))
-        before = [(store.add_acquisition(about), about.id)]
+        before = [(store.add_acquisition(about).number, about.id)]
     child = accept_with_failing_flushes(tmp_path, paths_of(tmp_path, part), first)
     if "ptrace" in child.stderr:
         pytest.skip(f"tracing a process is not permitted here: {child.stderr.strip()}")

@@ -56,7 +56,7 @@ def store(tmp_path_factory):
 )
 def test_an_acquisition_comes_back_equal(store, changes):
     stored = acquisition(seed=5, **changes)
-    number = store.add_acquisition(stored)
+    number = store.add_acquisition(stored).number
     assert same(store.load_acquisition(number), stored)
 
 
@@ -81,7 +81,7 @@ def test_any_acquisition_comes_back_equal(store, about, seed, moment, seconds, r
     stored = acquisition(
         specimen=about, scan=scan(seed), frame=image, triggered_at=moment, acquire_seconds=seconds
     )
-    assert same(store.load_acquisition(store.add_acquisition(stored)), stored)
+    assert same(store.load_acquisition(store.add_acquisition(stored).number), stored)
 
 
 @st.composite
@@ -125,7 +125,7 @@ REASONS = st.builds(Reason, st.sampled_from(ReasonCode), TEXTS, FIGURES, FIGURES
 )
 def test_any_conclusion_comes_back_equal(store, answer, defects, reasons, outcome, models, rule, moment):
     about = acquisition()
-    number = store.add_acquisition(about)
+    number = store.add_acquisition(about).number
     stored = conclusion(
         about,
         composition=answer,
@@ -141,7 +141,7 @@ def test_any_conclusion_comes_back_equal(store, answer, defects, reasons, outcom
 
 def test_a_refusal_without_composition_and_image_comes_back_equal(store):
     about = acquisition(frame=None)
-    number = store.add_acquisition(about)
+    number = store.add_acquisition(about).number
     stored = refusal(about)
     store.add_conclusion(number, stored)
     assert same(store.load_conclusion(number), stored)
@@ -154,7 +154,7 @@ def test_a_clean_image_keeps_an_empty_mask(store):
         pixels=about.frame.pixels,
         debris_mask=np.zeros(about.frame.pixels.shape[:2], bool),
     )
-    number = store.add_acquisition(about)
+    number = store.add_acquisition(about).number
     stored = conclusion(about, cleaned=image)
     store.add_conclusion(number, stored)
     assert same(store.load_conclusion(number), stored)
@@ -168,15 +168,15 @@ def test_a_white_reference_comes_back_equal(store):
 
 def test_a_conclusion_with_a_figure_that_is_no_number_is_refused(store):
     about = acquisition()
-    number = store.add_acquisition(about)
+    number = store.add_acquisition(about).number
     with pytest.raises(IntegrityError, match="novelty of a conclusion is NaN"):
         store.add_conclusion(number, conclusion(about, composition=composition(novelty=float("nan"))))
-    assert store.load_conclusion(number) is None
+    assert number in store.unconcluded()
 
 
 def test_a_cleaned_image_of_another_frame_is_refused(store):
     about = acquisition()
-    number = store.add_acquisition(about)
+    number = store.add_acquisition(about).number
     other = cleaned(frame(height=10, width=10))
     with pytest.raises(IntegrityError, match="its cleaned image is not that of acquisition"):
         store.add_conclusion(number, conclusion(about, cleaned=other))
@@ -190,6 +190,6 @@ def test_a_number_that_was_never_given_is_an_input_error(store):
 
 def test_a_scan_of_an_unknown_format_is_kept_and_says_what_it_lacks(store):
     odd = dataclasses.replace(scan(), raw_format="ocean")
-    number = store.add_acquisition(acquisition(id=new_id(), scan=odd, triggered_at=NOON))
+    number = store.add_acquisition(acquisition(id=new_id(), scan=odd, triggered_at=NOON)).number
     with pytest.raises(StoreUnavailable, match='format "ocean"; known: plain-json'):
         store.load_acquisition(number)

@@ -26,10 +26,11 @@ from builders_storage import (
     white_reference,
 )
 
-from qc_daemon.domain.errors import IntegrityError, StoreUnavailable
+from qc_daemon.domain.errors import InputError, IntegrityError, StoreUnavailable
 from qc_daemon.domain.inspection import ReportFile
 from qc_daemon.domain.spectrum import InstrumentIdentity
 from qc_daemon.domain.verdict import Outcome
+from storage.fsck import check_station
 from storage.inspection_reader import open_inspections
 from storage.station_folder import StationFolder, StationLock
 
@@ -48,9 +49,9 @@ def write_report(folder: Path, name: str, content: bytes) -> ReportFile:
 
 def test_numbers_count_up_from_one_and_go_on_after_a_restart(station):
     with station_store(station) as store:
-        assert [store.add_acquisition(acquisition()) for _ in range(3)] == [1, 2, 3]
+        assert [store.add_acquisition(acquisition()).number for _ in range(3)] == [1, 2, 3]
     with station_store(station) as store:
-        assert store.add_acquisition(acquisition()) == 4
+        assert store.add_acquisition(acquisition()).number == 4
 
 
 def test_an_acquisition_leaves_the_journal_once_it_is_in_the_database(station):
@@ -62,7 +63,7 @@ def test_an_acquisition_leaves_the_journal_once_it_is_in_the_database(station):
 def test_concluding_twice_with_one_id_stores_one_conclusion(station):
     with station_store(station) as store:
         about = acquisition()
-        number = store.add_acquisition(about)
+        number = store.add_acquisition(about).number
         stored = conclusion(about)
         store.add_conclusion(number, stored)
         store.add_conclusion(number, stored)
@@ -74,7 +75,7 @@ def test_concluding_twice_with_one_id_stores_one_conclusion(station):
 def test_a_second_conclusion_is_the_current_one_and_the_first_stays(station):
     with station_store(station) as store:
         about = acquisition()
-        number = store.add_acquisition(about)
+        number = store.add_acquisition(about).number
         first = conclusion(about)
         # A clock that was set back does not make the newer opinion the older one.
         second = conclusion(about, composition=composition(80.0), concluded_at=NOON - timedelta(days=1))
@@ -88,7 +89,7 @@ def test_a_second_conclusion_is_the_current_one_and_the_first_stays(station):
 def test_a_conclusion_about_another_acquisition_is_refused(station):
     with station_store(station) as store:
         one, other = acquisition(), acquisition()
-        number = store.add_acquisition(one)
+        number = store.add_acquisition(one).number
         store.add_acquisition(other)
         with pytest.raises(IntegrityError, match=f"but number {number} is {one.id}"):
             store.add_conclusion(number, conclusion(other))
@@ -100,11 +101,33 @@ def test_a_conclusion_about_another_acquisition_is_refused(station):
 def test_an_acquisition_without_a_conclusion_is_undecided(station):
     with station_store(station) as store:
         abouts = [acquisition() for _ in range(3)]
-        numbers = [store.add_acquisition(about) for about in abouts]
+        numbers = [store.add_acquisition(about).number for about in abouts]
         store.add_conclusion(numbers[1], refusal(abouts[1]))
         assert store.unconcluded() == [numbers[0], numbers[2]]
-        assert store.load_conclusion(numbers[0]) is None
+        with pytest.raises(InputError, match="inspection 1 is UNDECIDED"):
+            store.load_conclusion(numbers[0])
         assert [summary.outcome for summary in store.of_lot("L1")] == [None, Outcome.REFER, None]
+
+
+def test_what_has_no_report_of_its_current_conclusion_is_unreported(station):
+    with station_store(station) as store:
+        abouts = [acquisition() for _ in range(3)]
+        for about in abouts:
+            store.add_acquisition(about)
+        drawn = [conclusion(about) for about in abouts[:2]]
+        for number, one in enumerate(drawn, start=1):
+            store.add_conclusion(number, one)
+        assert store.unreported() == [1, 2]  # 3 has nothing to report
+        store.add_report(1, drawn[0].id, write_report(station, "1.pdf", b"one"))
+        assert store.unreported() == [2]
+        again = conclusion(abouts[0])
+        store.add_conclusion(1, again)
+        assert store.unreported() == [1, 2]
+        store.add_report(1, drawn[0].id, write_report(station, "1-old.pdf", b"one, late"))
+        assert store.unreported() == [1, 2]
+        store.add_report(1, again.id, write_report(station, "1-new.pdf", b"another"))
+        assert store.unreported() == [2]
+    assert check_station(station).ok
 
 
 def test_the_newest_reference_of_an_instrument_is_the_current_one(station):
@@ -146,7 +169,7 @@ def test_a_reference_that_came_with_an_acquisition_only_is_stored_with_it(statio
 def test_reports_are_found_again_after_the_folder_moved(station, tmp_path):
     about = acquisition()
     with station_store(station) as store:
-        number = store.add_acquisition(about)
+        number = store.add_acquisition(about).number
         stored = conclusion(about)
         store.add_conclusion(number, stored)
         report = write_report(station, "1.pdf", b"%PDF")
@@ -231,7 +254,7 @@ def test_the_lock_of_another_process_counts_and_ends_with_it(station):
 def test_a_reader_sees_what_the_writer_just_stored_and_needs_no_lock(station):
     with station_store(station) as store:
         stored = acquisition()
-        number = store.add_acquisition(stored)
+        number = store.add_acquisition(stored).number
         with open_inspections(station, None, DECODERS.scans, DECODERS.image) as reader:
             assert same(reader.load_acquisition(number), stored)
             assert reader.unconcluded() == [number]
@@ -259,7 +282,7 @@ def test_two_threads_get_different_numbers(station):
         given: list[int] = []
         threads = [
             threading.Thread(
-                target=lambda: given.extend(store.add_acquisition(acquisition()) for _ in range(5))
+                target=lambda: given.extend(store.add_acquisition(acquisition()).number for _ in range(5))
             )
             for _ in range(3)
         ]

@@ -143,6 +143,13 @@ def _create_parts_of_conclusions() -> None:
 
 def _create_station_tables() -> None:
     _table(
+        "open_work",
+        _reference("acquisition_number", "acquisitions.number"),
+        *_texts("needs"),
+        sa.PrimaryKeyConstraint("acquisition_number"),
+        sa.CheckConstraint("needs IN ('conclusion', 'report')", "needs"),
+    )
+    _table(
         "quarantine",
         _integer("number"),
         *_texts("acquisition_id", "file_name", "reason", "quarantined_at"),
