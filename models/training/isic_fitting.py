@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from models.export import load_weights, weights_of
@@ -24,6 +25,7 @@ _MIN_STEPS, _MAX_STEPS = 12, 120  # of an epoch
 _ANCHOR_ROWS = 3000  # rows that the linear calibration is fitted on, at most
 _WARM_UP = 0.05  # of the planned training
 _EVALUATION_BATCH = 32
+_BEST, _LAST = "best.safetensors", "last.safetensors"
 _VALIDATION_ROWS = 320  # looked at after an epoch, at most
 
 
@@ -74,11 +76,11 @@ def fit_network(
     ms.set_seed(settings.seed)
     net = IsicNet(config)
     place_anchor(net, fit_training_anchor(training, settings.seed))
-    optimizer = _optimizer(net, settings)
+    watched = validation.take(_thinned(len(validation)))
     folder.mkdir(parents=True, exist_ok=True)
-    watched = validation.take(_thinned(np.arange(len(validation))))
-    progress = _resume(net, optimizer, folder) or _begin(net, watched, folder)
-    step = _training_step(net, optimizer, settings.paired)
+    begun = _begin(net, watched, folder) if not (folder / _LAST).is_file() else None
+    optimizer, step = training_step(net, settings)
+    progress = begun or _resume(net, optimizer, folder)
     answers = Answers(net)
     weights = row_weights(training)
     started = clock() - progress.seconds
@@ -88,7 +90,7 @@ def fit_network(
         errors = answers.errors(watched)
         progress = _advance(net, optimizer, progress, float(np.mean(errors)), clock() - started, folder)
         _log(folder, progress, loss, errors)
-    load_weights(net, load_file(folder / "best.safetensors"), folder / "best.safetensors")
+    load_weights(net, load_file(folder / _BEST), folder / _BEST)
     net.set_train(False)
     return net, progress
 
@@ -160,10 +162,9 @@ def _specimen_error(predicted: NDArray[np.float32], examples: Examples) -> float
     return float((np.bincount(inverse, errors) / counts).mean())
 
 
-def _thinned(rows: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return at most `_VALIDATION_ROWS` of the rows, evenly spread."""
-    count = min(len(rows), _VALIDATION_ROWS)
-    return rows[np.linspace(0, len(rows) - 1, count).astype(np.intp)]
+def _thinned(count: int) -> NDArray[np.intp]:
+    """Return at most `_VALIDATION_ROWS` of `count` row numbers, evenly spread."""
+    return np.linspace(0, count - 1, min(count, _VALIDATION_ROWS)).astype(np.intp)
 
 
 def _batches(signal: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
@@ -191,8 +192,10 @@ def _optimizer(net: IsicNet, settings: TrainingSettings) -> nn.Optimizer:
     return nn.AdamWeightDecay(groups, learning_rate=settings.learning_rate)
 
 
-def _training_step(net: IsicNet, optimizer: nn.Optimizer, paired: int) -> Callable[..., ms.Tensor]:
-    loss = IsicLoss(net, paired, LossWeights())
+def training_step(net: IsicNet, settings: TrainingSettings) -> tuple[nn.Optimizer, Callable[..., ms.Tensor]]:
+    """Return the optimizer and the one compiled function that a batch goes through."""
+    optimizer = _optimizer(net, settings)
+    loss = IsicLoss(net, settings.paired, LossWeights())
     gradient = ms.value_and_grad(loss, None, optimizer.parameters)
     net.set_train(True)
 
@@ -202,7 +205,7 @@ def _training_step(net: IsicNet, optimizer: nn.Optimizer, paired: int) -> Callab
         optimizer(ops.clip_by_global_norm(gradients, 1.0))
         return value
 
-    return step  # type: ignore[no-any-return]
+    return optimizer, step
 
 
 def _epoch(
@@ -260,7 +263,7 @@ def _begin(net: IsicNet, validation: Examples, folder: Path) -> Progress:
     """Start with the linear calibration as the best so far: training has to improve on it."""
     (folder / "metrics.jsonl").unlink(missing_ok=True)
     error = float(np.mean(Answers(net).errors(validation)[:1]))
-    save_file(weights_of(net), folder / "best.safetensors")
+    save_file(weights_of(net), folder / _BEST)
     progress = Progress(0, 0, error, 0.0)
     _log(folder, progress, math.nan, [error])
     return progress
@@ -273,28 +276,25 @@ def _advance(
     epoch = progress.epoch + 1
     better = error < progress.best_error
     if better:
-        save_file(weights_of(net), folder / "best.safetensors")
+        save_file(weights_of(net), folder / _BEST)
     best_epoch, best_error = (epoch, error) if better else (progress.best_epoch, progress.best_error)
     advanced = Progress(epoch, best_epoch, best_error, seconds)
     state = {f"net.{name}": array for name, array in weights_of(net).items()}
     state |= {f"optimizer.{p.name}": p.asnumpy() for p in optimizer.get_parameters()}
     save_file(state, folder / "last.tmp", metadata={"progress": json.dumps(asdict(advanced))})
-    (folder / "last.tmp").replace(folder / "last.safetensors")
+    (folder / "last.tmp").replace(folder / _LAST)
     return advanced
 
 
-def _resume(net: IsicNet, optimizer: nn.Optimizer, folder: Path) -> Progress | None:
-    """Load what an interrupted training left, if it is of this network."""
-    path = folder / "last.safetensors"
-    if not path.is_file():
-        return None
+def _resume(net: IsicNet, optimizer: nn.Optimizer, folder: Path) -> Progress:
+    """Load what an interrupted training of this network left."""
+    path = folder / _LAST
     state = load_file(path)
     load_weights(net, {key[4:]: array for key, array in state.items() if key.startswith("net.")}, path)
     for parameter in optimizer.get_parameters():
         parameter.set_data(ms.Tensor(state[f"optimizer.{parameter.name}"]))
-    with path.open("rb") as stream:
-        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-    return Progress(**json.loads(header["__metadata__"]["progress"]))
+    with safe_open(path, framework="np") as archive:
+        return Progress(**json.loads(archive.metadata()["progress"]))
 
 
 def _log(folder: Path, progress: Progress, loss: float, errors: Sequence[float]) -> None:
