@@ -43,13 +43,24 @@ class Parts:
 def train_isic_net(
     folders: Sequence[Path],
     out: Path,
-    settings: TrainingSettings,
+    *,
+    seed: int = 0,
+    epochs: int | None = None,
+    minutes: float | None = None,
     parts: Parts | None = None,
 ) -> Checkpoint:
     """Train on dataset folders and write the checkpoint `out`.
 
     Where the folders hold fewer than 200 micrographs of known scale, the network reads spectra
     only. `out` with ".training" appended keeps the metrics; an interrupted training resumes from it.
+
+    Args:
+        folders: dataset folders; their fibres and their common wavelength range are the model's.
+        out: the checkpoint folder to write.
+        seed: of everything that is drawn.
+        epochs: at most; None for the default. Training stops earlier without progress.
+        minutes: budget of wall time for the fitting; None for no limit.
+        parts: of the network; all by default.
 
     Raises:
         DatasetError: a folder cannot be read, or holds nothing to learn from.
@@ -62,8 +73,8 @@ def train_isic_net(
     scale = MICROGRAPHS if parts.image and _micrographs(datasets) >= _LEAST_IMAGES else None
     examples = gather(datasets, common_grid(datasets, BANDS), scale)
     config = _configuration(len(examples.fibres), parts, reads_image=scale is not None)
-    settings = settings if config.image else replace(settings, paired=0)
-    split = split_examples(examples, settings.seed)
+    settings = _settings(seed, epochs, minutes, config.image)
+    split = split_examples(examples, seed)
     training = examples.take(split.train)
     work = out.with_name(out.name + ".training")
     net, progress = fit_network(training, examples.take(split.validate), config, settings, work)
@@ -73,11 +84,20 @@ def train_isic_net(
         median_shares=_median_shares(training),
         calibrated_on=split.held_back,
         calibration_specimens=len(set(held.specimens)),
-        seed=settings.seed,
+        seed=seed,
         best_epoch=progress.best_epoch,
         validation_error=progress.best_error,
     )
     return write_isic_checkpoint(out, net, training, held, Origin(BASIS, scale, record))
+
+
+def _settings(seed: int, epochs: int | None, minutes: float | None, reads_image: bool) -> TrainingSettings:
+    default = TrainingSettings(seed=seed, minutes=minutes)
+    return replace(
+        default,
+        epochs=default.epochs if epochs is None else epochs,
+        paired=default.paired if reads_image else 0,
+    )
 
 
 def _micrographs(datasets: Sequence[Dataset]) -> int:

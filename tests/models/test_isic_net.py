@@ -26,7 +26,8 @@ ABLATIONS = {
 ASCEND_310_OPERATORS = {
     "Add", "BatchNormalization", "Cast", "Concat", "Constant", "Conv", "Div", "GatherElements", "Gemm",
     "Identity", "Less", "Log", "MatMul", "Mul", "Not", "Pow", "ReduceMean", "ReduceSum", "ReduceSumSquare",
-    "Relu", "Reshape", "Sigmoid", "Slice", "Softmax", "Sqrt", "Squeeze", "Sub", "Tanh", "Tile", "TopK", "Transpose",
+    "Relu", "Reshape", "Sigmoid", "Slice", "Softmax", "Sqrt", "Squeeze", "Sub", "Tanh", "Tile", "TopK",
+    "Transpose",
 }  # fmt: skip
 
 

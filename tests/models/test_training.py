@@ -77,8 +77,7 @@ def test_a_training_that_was_cut_off_resumes_to_the_same_weights(tmp_path: Path)
 
 def test_a_folder_without_images_becomes_a_checkpoint_that_knows_its_fibres(tmp_path: Path) -> None:
     write_folder(tmp_path / "set", specimens=48)
-    settings = TrainingSettings(epochs=1, signals=16)
-    checkpoint = train_isic_net([tmp_path / "set"], tmp_path / "model", settings)
+    checkpoint = train_isic_net([tmp_path / "set"], tmp_path / "model", epochs=1)
     manifest = checkpoint.manifest
     assert manifest.fibres == ("hemp", "jute", "silk")
     assert manifest.image is None
@@ -94,7 +93,7 @@ def test_a_folder_without_images_becomes_a_checkpoint_that_knows_its_fibres(tmp_
     truth = [fresh.fibres[index] for index in fresh.shares.argmax(axis=1)]
     assert np.mean([one == other for one, other in zip(main, truth, strict=True)]) > 0.9
     with pytest.raises(InputError, match="exists"):
-        train_isic_net([tmp_path / "set"], tmp_path / "model", settings)
+        train_isic_net([tmp_path / "set"], tmp_path / "model")
 
 
 def test_specimens_stay_whole_and_rare_fibres_stay_in_training() -> None:
