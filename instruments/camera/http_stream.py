@@ -24,7 +24,7 @@ from qc_daemon.domain.errors import (
 from qc_daemon.domain.ports import Clock
 
 _RECEIVE_BYTES = 65536
-_POLL_MS = 20  # how exactly the arrival of a byte is known, and how soon a reader sees that it shall stop
+_POLL_MS = 10  # how exactly the arrival of a byte is known, and how soon a reader sees that it shall stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class HttpStream:
         self._socket.close()
 
     def read(self) -> Arrival | None:
-        """Return the bytes that have come, or None if none came within 20 ms.
+        """Return the bytes that have come, or None if none came within 10 ms.
 
         Raises:
             LinkTimeout: nothing came for `timeout_s`.
@@ -92,11 +92,12 @@ class HttpStream:
             data, self._waiting = self._waiting, b""
             return self._arrival(data)
         now_s = self._clock.monotonic_s()
-        if not self._poll.poll(_POLL_MS):
-            self._empty_at_s = now_s  # what comes from now on has come after this moment
-            if now_s - self._last_byte_s > self._timeout_s:
-                raise LinkTimeout(f"the stream stalled for {self._timeout_s:g} s")
-            return None
+        if not self._poll.poll(0):
+            self._empty_at_s = now_s  # what comes from now on comes after this moment
+            if not self._poll.poll(_POLL_MS):
+                if now_s - self._last_byte_s > self._timeout_s:
+                    raise LinkTimeout(f"the stream stalled for {self._timeout_s:g} s")
+                return None
         with _translated():
             data = self._socket.recv(_RECEIVE_BYTES)
         if not data:

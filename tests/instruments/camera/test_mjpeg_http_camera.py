@@ -1,0 +1,237 @@
+import gc
+import socket
+import threading
+from contextlib import contextmanager
+
+import pytest
+from camera_kit import HEAD, ScriptedServer, a_jpeg, a_part, a_part_without_length
+
+from instruments.camera.mjpeg_http import MjpegHttpCamera
+from instruments.emulators.process import EmulatorProcess
+from qc_daemon.clock import SystemClock
+from qc_daemon.domain.errors import (
+    InstrumentError,
+    LinkConfig,
+    LinkLost,
+    LinkTimeout,
+    ProtocolError,
+)
+from qc_daemon.domain.quality import FrameLimits, assess_frame
+from qc_daemon.domain.reasons import ReasonCode
+
+CLOCK = SystemClock()
+GREYS = (40, 70, 100, 130, 160, 190)
+
+
+@pytest.fixture(scope="module")
+def image_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    for number, grey in enumerate(GREYS):
+        (folder / f"{number}.jpg").write_bytes(a_jpeg(grey, 240, 320))
+    return folder
+
+
+@contextmanager
+def emulated(folder, *args, timeout_s=1.0, **settings):
+    with (
+        EmulatorProcess("instruments.emulators.mjpeg_camera", ["--images", str(folder), *args]) as emulator,
+        MjpegHttpCamera(emulator.ready["url"], 1.85, CLOCK, timeout_s, **settings) as camera,
+    ):
+        yield emulator, camera
+
+
+def now_s():
+    return CLOCK.monotonic_s()
+
+
+def grey_of(frame):
+    return round(float(frame.pixels.mean()))
+
+
+def readers():
+    return [thread for thread in threading.enumerate() if thread.name == "mjpeg-reader"]
+
+
+def test_a_frame_shows_what_was_presented_before_it_was_asked_for_every_time(image_folder):
+    with emulated(image_folder, "--fps", "60") as (emulator, camera):
+        for turn in range(60):
+            number = turn % len(GREYS)
+            assert emulator.tell(f"present {number}") == {"ok": True, "present": f"{number}.jpg"}
+            asked_s = now_s()
+            frame = camera.frame_after(asked_s)
+            assert grey_of(frame) == pytest.approx(GREYS[number], abs=2), turn
+            assert asked_s < frame.captured_monotonic_s < now_s()
+            assert frame.repeats == 0
+
+
+def test_the_first_frame_after_a_moment_of_the_past_is_still_there(image_folder):
+    with emulated(image_folder, "--fps", "30") as (emulator, camera):
+        emulator.tell("present 1")
+        camera.frame_after(now_s())
+        triggered_s = now_s()
+        first = camera.frame_after(triggered_s)
+        emulator.tell("present 4")
+        assert grey_of(camera.frame_after(now_s())) == pytest.approx(GREYS[4], abs=2)
+        again = camera.frame_after(triggered_s)
+        assert again.encoded == first.encoded
+        assert again.captured_monotonic_s == first.captured_monotonic_s
+
+
+def test_a_frame_carries_the_cameras_own_bytes_and_where_the_camera_is(image_folder):
+    with emulated(image_folder, "--untouched") as (emulator, camera):
+        emulator.tell("present 2")
+        frame = camera.frame_after(now_s())
+        assert frame.encoded == (image_folder / "2.jpg").read_bytes()
+        assert frame.camera.serial == emulator.ready["url"].split("/")[2]
+        assert frame.um_per_pixel == 1.85
+
+
+def test_a_frame_that_began_to_arrive_before_the_moment_is_not_taken():
+    asked, sent = threading.Event(), threading.Event()
+
+    def script(connection, _):
+        early = a_part(a_jpeg(40))
+        connection.sendall(HEAD + a_part(a_jpeg(10)) + early[:300])
+        sent.set()
+        asked.wait(5)
+        connection.sendall(early[300:])
+        connection.sendall(a_part(a_jpeg(200)))
+        over.wait(5)
+
+    over = threading.Event()
+    with ScriptedServer(script) as server, MjpegHttpCamera(server.url, 1.0, CLOCK, 2.0) as camera:
+        camera.frame_after(0.0)
+        assert sent.wait(5)
+        threading.Timer(0.1, asked.set).start()
+        assert grey_of(camera.frame_after(now_s())) == pytest.approx(200, abs=2)
+        over.set()
+
+
+@pytest.mark.parametrize("part", [a_part, a_part_without_length])
+def test_a_damaged_frame_is_passed_over_for_the_next_whole_one(part):
+    over = threading.Event()
+
+    def script(connection, _):
+        cut = a_jpeg(40)[:400]
+        connection.sendall(HEAD + part(b"no image") + part(cut) + part(a_jpeg(90)) + b"--frame\r\n")
+        over.wait(5)
+
+    with ScriptedServer(script) as server, MjpegHttpCamera(server.url, 1.0, CLOCK, 2.0) as camera:
+        assert grey_of(camera.frame_after(0.0)) == pytest.approx(90, abs=2)
+        over.set()
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "message"),
+    [
+        ("stall", LinkTimeout, "no frame within 1 s|stalled|did not answer in time"),
+        ("drop", LinkLost, "closed the stream"),
+        ("garbage_part", ProtocolError, "are no image; expected a whole"),
+        ("cut_jpeg", ProtocolError, "cut off after"),
+        ("endless_part", ProtocolError, "no boundary within 16777216 bytes"),
+        ("not_found", LinkConfig, "404 Not Found; expected an MJPEG stream"),
+    ],
+)
+def test_each_fault_is_an_error_in_time_and_gone_when_the_camera_is_well_again(
+    image_folder, fault, error, message
+):
+    with emulated(image_folder, "--fps", "30", "--fault", fault) as (emulator, camera):
+        for _ in range(2):
+            started_s = now_s()
+            with pytest.raises(error, match=message):
+                camera.frame_after(started_s)
+            assert now_s() - started_s < 2.0
+        emulator.tell(f"clear {fault}")
+        emulator.tell("present 3")
+        asked_s = now_s()
+        assert grey_of(camera.frame_after(asked_s)) == pytest.approx(GREYS[3], abs=2)
+
+
+@pytest.mark.parametrize("fault", ["stall", "drop", "garbage_part", "cut_jpeg", "endless_part", "not_found"])
+def test_a_fault_that_comes_while_the_stream_runs_is_survived(image_folder, fault):
+    with emulated(image_folder, "--fps", "30") as (emulator, camera):
+        camera.frame_after(now_s())
+        emulator.tell(f"fault {fault}")
+        with pytest.raises(InstrumentError):
+            for _ in range(20):
+                camera.frame_after(now_s())
+        emulator.tell(f"clear {fault}")
+        emulator.tell("present 5")
+        assert grey_of(camera.frame_after(now_s())) == pytest.approx(GREYS[5], abs=2)
+
+
+def test_a_frozen_sensor_is_told_from_a_healthy_one_by_repeats(image_folder):
+    with emulated(image_folder, "--fps", "60") as (emulator, camera):
+        healthy = camera.frame_after(now_s())
+        emulator.tell("fault frozen")
+        emulator.tell("present 4")
+        frozen = [camera.frame_after(now_s()) for _ in range(6)][-1]
+        assert grey_of(frozen) == pytest.approx(grey_of(healthy), abs=2), "a frozen sensor sees nothing new"
+        codes = [reason.code for reason in assess_frame(frozen, frozen.captured_monotonic_s, FrameLimits())]
+        assert ReasonCode.FRAME_FROZEN in codes
+        emulator.tell("clear frozen")
+        assert camera.frame_after(now_s()).repeats == 0
+
+
+def test_a_still_source_repeats_only_when_the_same_file_is_handed_out_again(image_folder):
+    with emulated(image_folder, "--untouched", "--fps", "60", still_source=True) as (emulator, camera):
+        repeats = []
+        for number in (0, 1, 2, 2, 2, 0):
+            emulator.tell(f"present {number}")
+            repeats.append(camera.frame_after(now_s()).repeats)
+        assert repeats == [0, 0, 0, 1, 2, 0]
+
+
+def test_a_slow_camera_is_waited_for(image_folder):
+    with emulated(image_folder, "--fault", "slow=4") as (_, camera):
+        moments = [camera.frame_after(now_s()).captured_monotonic_s for _ in range(3)]
+        assert moments[2] - moments[0] > 0.4
+
+
+def test_nobody_at_the_address_is_one_clear_line_at_once():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with MjpegHttpCamera(f"http://127.0.0.1:{port}/stream", 1.0, CLOCK) as camera:
+        started_s = now_s()
+        with pytest.raises(
+            LinkConfig, match=rf"127\.0\.0\.1:{port}/stream: cannot connect: Connection refused"
+        ):
+            camera.frame_after(started_s)
+        assert now_s() - started_s < 1.0
+
+
+def test_a_camera_that_comes_back_at_the_same_address_is_found_again():
+    streams = iter([b"", a_part(a_jpeg(80))])
+    over = threading.Event()
+
+    def script(connection, _):
+        connection.sendall(HEAD + next(streams))
+        over.wait(0.1 if server.requests[1:] == [] else 5)
+
+    with ScriptedServer(script) as server, MjpegHttpCamera(server.url, 1.0, CLOCK, 2.0) as camera:
+        with pytest.raises(LinkLost):
+            camera.frame_after(0.0)
+        assert grey_of(camera.frame_after(0.0)) == pytest.approx(80, abs=2)
+        over.set()
+    assert len(server.requests) == 2
+
+
+def test_a_wrong_address_is_refused_before_anything_is_opened():
+    with pytest.raises(LinkConfig, match="expected http://host"):
+        MjpegHttpCamera("rtsp://camera/1", 1.0, CLOCK)
+
+
+def test_no_thread_and_no_socket_is_left_behind(image_folder):
+    with emulated(image_folder, "--fps", "60") as (emulator, camera):
+        camera.frame_after(now_s())
+        assert len(readers()) == 1
+        for _ in range(3):
+            emulator.tell("fault drop")
+            with pytest.raises(LinkLost):
+                for _ in range(20):
+                    camera.frame_after(now_s())
+            emulator.tell("clear drop")
+            camera.frame_after(now_s())
+        assert len(readers()) == 1
+    assert readers() == []
+    gc.collect()  # an unclosed socket would warn here, and pytest turns that into a failure
