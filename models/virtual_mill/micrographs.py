@@ -145,15 +145,15 @@ class _Scene:
 class _Fibre:
     """Pixels near one fibre in its own coordinates, in µm.
 
-    `rows`, `columns` (m,) say which pixels; `along` and `across` (m,) where they lie on the fibre;
-    `half_width` is that of this fibre and `um_per_pixel` the scale.
+    `place` (m,) says which pixels, counted row by row; `along` and `across` (m,) where they lie on
+    the fibre; `half_width` is that of this fibre, `field_px` the side of the field.
     """
 
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
+    place: NDArray[np.intp]
     along: Floats
     across: Floats
     half_width: float
+    field_px: int
     um_per_pixel: float
 
 
@@ -165,7 +165,7 @@ def _draw_scene(generator: np.random.Generator) -> _Scene:
     back, middle, front = np.sort(np.abs(generator.normal(0.0, [1.6, 1.0, 0.6])))[::-1] + 0.35
     warm = generator.normal(0.0, 0.04)
     return _Scene(
-        fibres_per_100um=float(generator.uniform(6.0, 11.0)),
+        fibres_per_100um=float(generator.uniform(8.0, 13.0)),
         blur_um=(float(back), float(middle), float(front)),
         opacity=float(generator.uniform(0.6, 0.9)),
         dye_depth=float(generator.choice([0.0, generator.uniform(0.2, 1.0)], p=[0.4, 0.6])),
@@ -185,8 +185,8 @@ def _draw_kinds(shares: Mapping[str, float], generator: np.random.Generator, cou
 
 def _dye_colour(generator: np.random.Generator, depth: float) -> Floats:
     """Return (3,) exponents: how strongly a fibre absorbs red, green and blue."""
-    colour = 1.0 + 2.5 * depth * generator.dirichlet([0.7, 0.7, 0.7])
-    return colour.astype(np.float32)
+    absorbs: Floats = (1.0 + 2.5 * depth * generator.dirichlet([0.7, 0.7, 0.7])).astype(np.float32)
+    return absorbs
 
 
 def _lay_fibre(form: FibreForm, generator: np.random.Generator, size_px: int, um_per_pixel: float) -> _Fibre:
@@ -195,23 +195,23 @@ def _lay_fibre(form: FibreForm, generator: np.random.Generator, size_px: int, um
     half = max(0.5 * form.width_um * (1.0 + form.width_spread * generator.normal()), 3.0)
     angle = generator.normal(generator.choice([0.4, 1.9]), 0.5)
     offset = generator.uniform(-0.62, 0.62) * field_um
+    amplitude, bend = generator.gamma(2.0, 5.0), generator.normal(0.0, 4e-4)
+    turns, phase = 2.0 * np.pi / generator.uniform(250.0, 700.0), generator.uniform(0.0, 2.0 * np.pi)
+    # Pixels near the straight line first, then those near the waved one.
     line = (np.arange(size_px, dtype=np.float32) + 0.5) * um_per_pixel - field_um / 2.0
     cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-    u = cos * line[None, :] + sin * line[:, None]
-    v = cos * line[:, None] - sin * line[None, :] - np.float32(offset)
-    amplitude, wavelength = generator.gamma(2.0, 5.0), generator.uniform(250.0, 700.0)
-    phase, bend = generator.uniform(0.0, 6.28), generator.normal(0.0, 4e-4)
-    table_u = np.linspace(-0.75 * field_um, 0.75 * field_um, 256)
-    turn = 2.0 * np.pi * table_u / wavelength + phase
-    shift = amplitude * np.sin(turn) + bend * table_u**2
-    slope = amplitude * 2.0 * np.pi / wavelength * np.cos(turn) + 2.0 * bend * table_u
-    index = ((u + 0.75 * field_um) * (255.0 / (1.5 * field_um))).astype(np.intp)
-    distance = (v - shift.astype(np.float32)[index]) * np.cos(np.arctan(slope)).astype(np.float32)[index]
-    rows, columns = np.nonzero(np.abs(distance) < 1.3 * half + 2.0 * um_per_pixel)
-    return _Fibre(
-        rows, columns, u[rows, columns] + np.float32(generator.uniform(0, 1e3)), distance[rows, columns],
-        float(half), um_per_pixel,
-    )  # fmt: skip
+    v = (cos * line - np.float32(offset))[:, None] - sin * line[None, :]
+    reach = 1.3 * half + 2.0 * um_per_pixel
+    place = np.flatnonzero(np.abs(v) < amplitude + abs(bend) * 0.5 * field_um**2 + reach)
+    row, column = np.divmod(place, size_px)
+    u = cos * line[column] + sin * line[row]
+    turn = np.float32(turns) * u + np.float32(phase)
+    shift = np.float32(amplitude) * np.sin(turn) + np.float32(bend) * u * u
+    slope = np.float32(amplitude * turns) * np.cos(turn) + np.float32(2.0 * bend) * u
+    distance = (v.ravel()[place] - shift) / np.sqrt(1.0 + slope * slope)
+    near = np.abs(distance) < reach
+    along = u[near] + np.float32(generator.uniform(0.0, 1e3))
+    return _Fibre(place[near], along, distance[near], float(half), size_px, um_per_pixel)
 
 
 def _draw_fibre(
@@ -223,22 +223,23 @@ def _draw_fibre(
     generator: np.random.Generator,
 ) -> None:
     """Multiply the fibre's transmission into `light` (height, width, 3), in place."""
-    if fibre.rows.size == 0:  # bent out of the corner that it would have crossed
+    if fibre.place.size == 0:  # bent out of the corner that it would have crossed
         return
     half_width, transmitted = marks(fibre, generator)
     cover = np.clip((half_width - np.abs(fibre.across)) / fibre.um_per_pixel + 0.5, 0.0, 1.0)
-    through = np.clip(transmitted, 0.05, 1.3)[:, None] ** colour
-    below = light[fibre.rows, fibre.columns]
-    seen = below ** np.float32(1.0 - opacity)
-    blended = below + cover[:, None] * (through * seen - below)
-    light[fibre.rows, fibre.columns] = blended
+    flat = light.reshape(-1, 3)
+    below = flat[fibre.place]
+    depth = np.log(np.clip(transmitted, 0.05, 1.3))[:, None] * colour
+    seen = np.exp(depth + np.float32(1.0 - opacity) * np.log(below))
+    flat[fibre.place] = below + cover[:, None] * (seen - below)
 
 
 def _rod(across: Floats, half_width: Floats | float, edge: float, gloss: float) -> Floats:
     """Return the light through a round rod: dark at the edges, a bright line in the middle."""
     q = np.minimum(np.abs(across) / half_width, 1.0)
     body = 0.80 + gloss * np.exp(-((q / 0.35) ** 2)) - edge * np.exp(-(((1.0 - q) / 0.16) ** 2))
-    return body.astype(np.float32)
+    light: Floats = body.astype(np.float32)
+    return light
 
 
 def _wave(along: Floats, generator: np.random.Generator, period_um: float, rough: float) -> Floats:
@@ -332,19 +333,15 @@ _MARKS: Mapping[str, _Marks] = {
 
 def _specks(fibre: _Fibre, generator: np.random.Generator, per_um2: float) -> Floats:
     """Return (m,) darkness of small particles inside a fibre."""
-    area_um2 = len(fibre.rows) * fibre.um_per_pixel**2
-    count = generator.poisson(per_um2 * area_um2)
-    dark = np.zeros((int(fibre.rows.max()) + 1, int(fibre.columns.max()) + 1), np.float32)
-    hit = generator.integers(0, len(fibre.rows), count)
-    dark[fibre.rows[hit], fibre.columns[hit]] = generator.uniform(0.8, 2.2, count)
-    dark = cv2.GaussianBlur(dark, (0, 0), 0.65 / fibre.um_per_pixel + 0.1)
-    spots: Floats = dark[fibre.rows, fibre.columns]
-    return spots
+    count = generator.poisson(per_um2 * len(fibre.place) * fibre.um_per_pixel**2)
+    dark = np.zeros((fibre.field_px, fibre.field_px), np.float32)
+    hit = fibre.place[generator.integers(0, len(fibre.place), count)]
+    dark.ravel()[hit] = generator.uniform(0.5, 1.6, count)
+    return _defocused(dark, 0.65 / fibre.um_per_pixel).ravel()[fibre.place]
 
 
 def _defocused(light: Floats, sigma_px: float) -> Floats:
-    blurred: Floats = cv2.GaussianBlur(light, (0, 0), max(sigma_px, 0.2))
-    return blurred
+    return np.asarray(cv2.GaussianBlur(light, (0, 0), max(sigma_px, 0.2)), np.float32)
 
 
 def _draw_debris(light: Floats, generator: np.random.Generator, um_per_pixel: float) -> NDArray[np.bool_]:
@@ -358,7 +355,7 @@ def _draw_debris(light: Floats, generator: np.random.Generator, um_per_pixel: fl
         turns = np.linspace(0.0, 2.0 * np.pi, 14, endpoint=False)
         reach = radius * np.exp(generator.normal(0.0, 0.25, len(turns)))
         outline = start + np.stack([reach * np.cos(turns), reach * np.sin(turns)], axis=1)
-        cv2.fillPoly(cover, [np.rint(outline).astype(np.int32)], 255, cv2.LINE_AA)
+        cv2.fillPoly(cover, [np.rint(outline).astype(np.int32)], (255.0,), cv2.LINE_AA)
     else:
         length, width = ((60.0, 200.0), (3.0, 7.0)) if kind == 1 else ((250.0, 600.0), (18.0, 34.0))
         bend = 0.35 if kind == 1 else 0.06
@@ -366,8 +363,8 @@ def _draw_debris(light: Floats, generator: np.random.Generator, um_per_pixel: fl
         step = generator.uniform(*length) / um_per_pixel / 24.0
         path = start + np.cumsum(step * np.stack([np.cos(headings), np.sin(headings)], axis=1), axis=0)
         thick = max(1, round(generator.uniform(*width) / um_per_pixel))
-        cv2.polylines(cover, [np.rint(path).astype(np.int32)], False, 255, thick, cv2.LINE_AA)
-    alpha = cv2.GaussianBlur(cover.astype(np.float32) / 255.0, (0, 0), generator.uniform(0.5, 1.4))
+        cv2.polylines(cover, [np.rint(path).astype(np.int32)], False, (255.0,), thick, cv2.LINE_AA)
+    alpha = _defocused(cover.astype(np.float32) / 255.0, generator.uniform(0.5, 1.4))
     colour = (generator.uniform(0.04, 0.45) * generator.uniform(0.7, 1.3, 3)).astype(np.float32)
     light += alpha[..., None] * (colour - light)
     mask: NDArray[np.bool_] = alpha > 0.15
@@ -382,4 +379,5 @@ def _expose(light: Floats, scene: _Scene, generator: np.random.Generator) -> NDA
     lamp = lamp - 0.06 * (line[:, None] ** 2 + line[None, :] ** 2)
     image = light * (255.0 * scene.exposure) * lamp[..., None] * np.array(scene.tint, np.float32)
     image = image + scene.noise * generator.standard_normal(light.shape, dtype=np.float32)
-    return np.clip(np.rint(image), 0.0, 255.0).astype(np.uint8)
+    pixels: NDArray[np.uint8] = np.clip(np.rint(image), 0.0, 255.0).astype(np.uint8)
+    return pixels

@@ -97,9 +97,11 @@ class _Row:
 def _keep(folder: Path, specimen: VirtualSpecimen) -> _Row:
     image_path = folder / "images" / f"{specimen.name}.png"
     micrograph = specimen.micrograph
-    _write_png(image_path, cv2.cvtColor(micrograph.pixels, cv2.COLOR_RGB2BGR))
+    _write_png(image_path, micrograph.pixels[..., ::-1])  # OpenCV writes blue first
     if micrograph.debris_mask.any():
-        _write_png(folder / "masks" / image_path.name, micrograph.debris_mask.astype(np.uint8) * 255)
+        _write_png(
+            folder / "masks" / image_path.name, np.where(micrograph.debris_mask, np.uint8(255), np.uint8(0))
+        )
     return _Row(specimen.name, specimen.shares, specimen.scan, image_path, micrograph.um_per_pixel)
 
 
