@@ -138,8 +138,9 @@ class NanoEmulator:
                 self._port.unplug()
                 self._cut_power()
             case ["replug"]:
-                self._port.plug()
-                self._cut_power()  # the port is also the device's power: it starts now
+                if not self._port.plugged:
+                    self._port.plug()
+                    self._cut_power()  # the port is also the device's power: it starts now
                 return {"port": self._port.path}
             case ["help"]:
                 return {"commands": _COMMANDS, "faults": DEVICE_FAULTS | UART_FAULTS}

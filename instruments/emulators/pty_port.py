@@ -5,6 +5,8 @@ import os
 import tty
 from pathlib import Path
 
+from qc_daemon.domain.errors import LinkConfig
+
 
 class PtyPort:
     """The device's end of a pty; its peer opens `path` as a serial port.
@@ -24,12 +26,21 @@ class PtyPort:
             return str(self._symlink)
         return os.ttyname(self._ends[1]) if self._ends is not None else ""
 
+    @property
+    def plugged(self) -> bool:
+        """Whether the port is there."""
+        return self._ends is not None
+
     def fileno(self) -> int:
         """Return the descriptor to wait on; -1 while unplugged."""
         return self._ends[0] if self._ends is not None else -1
 
     def plug(self) -> None:
-        """Make the port appear; a port that is there stays as it is."""
+        """Make the port appear; a port that is there stays as it is.
+
+        Raises:
+            LinkConfig: its stable name cannot be made.
+        """
         if self._ends is not None:
             return
         # The peer's end is kept open here too: reading would fail whenever no peer has the port open.
@@ -38,10 +49,7 @@ class PtyPort:
         os.set_blocking(device, False)
         self._ends = device, peer
         if self._symlink is not None:
-            fresh = self._symlink.with_name(self._symlink.name + ".new")
-            fresh.unlink(missing_ok=True)
-            fresh.symlink_to(os.ttyname(peer))
-            fresh.replace(self._symlink)
+            _point(self._symlink, os.ttyname(peer))
 
     def unplug(self) -> None:
         """Make the port vanish, whoever has it open."""
@@ -68,3 +76,14 @@ class PtyPort:
         with contextlib.suppress(BlockingIOError):
             return os.write(self._ends[0], data)
         return 0
+
+
+def _point(symlink: Path, target: str) -> None:
+    """Point a symbolic link to `target` without a moment in which it does not exist."""
+    fresh = symlink.with_name(symlink.name + ".new")
+    try:
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(target)
+        fresh.replace(symlink)
+    except OSError as error:
+        raise LinkConfig(f"{symlink}: {error.strerror}; expected a name in a folder to write in") from error

@@ -136,13 +136,20 @@ class BadEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class CutShort:
+    """A frame stopped after `received` bytes."""
+
+    received: int
+
+
+@dataclass(frozen=True, slots=True)
 class TooLong:
     """A frame declares more payload than the protocol allows."""
 
     length: int
 
 
-Event = Frame | LinkFailure | Garbage | BadChecksum | BadEnd | TooLong
+Event = Frame | LinkFailure | Garbage | BadChecksum | BadEnd | CutShort | TooLong
 
 
 def encode_request(command: Command, sequence: int, data: bytes = b"") -> bytes:
@@ -188,9 +195,7 @@ class FrameParser:
             event = self._next_event()
             if event is None:
                 return events
-            if self._skipped:
-                events.append(Garbage(self._skipped))
-                self._skipped = 0
+            self._report_skipped(events)
             events.append(event)
             self._drop(event)
 
@@ -198,11 +203,12 @@ class FrameParser:
         """Stop waiting for the rest of a frame, as after a silence; frames behind its start are found."""
         events: list[Event] = []
         while self._buffer:
+            if self._buffer.startswith(START):
+                self._report_skipped(events)
+                events.append(CutShort(len(self._buffer)))
             self._skip(1)
             events += self.feed(b"")
-        if self._skipped:
-            events.append(Garbage(self._skipped))
-            self._skipped = 0
+        self._report_skipped(events)
         return events
 
     def _skip_to_start(self, events: list[Event]) -> None:
@@ -211,6 +217,11 @@ class FrameParser:
         while self._skipped >= GARBAGE_LIMIT:
             events.append(Garbage(GARBAGE_LIMIT))
             self._skipped -= GARBAGE_LIMIT
+
+    def _report_skipped(self, events: list[Event]) -> None:
+        if self._skipped:
+            events.append(Garbage(self._skipped))
+            self._skipped = 0
 
     def _skip(self, count: int) -> None:
         del self._buffer[:count]

@@ -69,8 +69,7 @@ def _from_dat(content: bytes) -> RecordedScan:
 def _from_csv(content: bytes) -> RecordedScan:
     header, table = _split(content)
     axis = column_axis(table[:, 0])
-    reference, sample = table[:, 2], table[:, 3]
-    return RecordedScan(_scan(header, axis, sample), _scan(header, axis, reference))
+    return RecordedScan(scan=_scan(header, axis, table[:, 2]), reference=_scan(header, axis, table[:, 1]))
 
 
 class _Header:
@@ -112,7 +111,7 @@ class _Header:
 
 
 def _split(content: bytes) -> tuple[_Header, NDArray[np.float64]]:
-    """Return the header and (n, 4) the table of a CSV file."""
+    """Return the header and (n, 3) wavelengths, reference and sample counts of a CSV file."""
     try:
         rows = list(csv.reader(content.decode("utf-8-sig").splitlines()))
     except (UnicodeDecodeError, csv.Error) as error:
@@ -134,9 +133,11 @@ def _numbers_of(number: int, row: Sequence[str]) -> list[float]:
         raise DatasetError(f"line {number} has {len(row)} columns; expected {len(_COLUMNS)}")
     numbers = []
     for name, cell in zip(_COLUMNS, row, strict=True):
+        if name == "Absorbance (AU)":
+            continue  # it follows from the counts, and is no number where they have no logarithm
         value = _float_or_nan(cell)
         if not abs(value) <= FULL_SCALE_COUNTS:
-            raise DatasetError(f'line {number}, column "{name}" is "{cell}"; expected a number')
+            raise DatasetError(f'line {number}, column "{name}" is "{cell}"; expected a number within ±2^23')
         numbers.append(value)
     return numbers
 

@@ -15,6 +15,7 @@ from instruments.nirscan_nano.codec import (
     BadChecksum,
     BadEnd,
     Command,
+    CutShort,
     Frame,
     FrameParser,
     Garbage,
@@ -115,8 +116,17 @@ def test_giving_up_a_cut_frame_finds_the_whole_one_behind_it() -> None:
     parser = FrameParser()
     assert parser.feed(cut + STATUS_REPLY) == []
     assert parser.pending
-    assert parser.give_up() == [Garbage(100), *FrameParser().feed(STATUS_REPLY)]
+    found = parser.give_up()
+    assert found == [CutShort(100 + len(STATUS_REPLY)), Garbage(100), *FrameParser().feed(STATUS_REPLY)]
     assert not parser.pending
+
+
+def test_giving_up_nothing_tells_of_nothing() -> None:
+    parser = FrameParser()
+    parser.feed(STATUS_REPLY)
+    assert parser.give_up() == []
+    assert parser.feed(b"\0AB") == []
+    assert parser.give_up() == [Garbage(3)]
 
 
 def test_garbage_without_end_is_told_of_and_not_kept() -> None:
