@@ -32,7 +32,7 @@ interval_s = 0.05
 """
 _DAEMON = [sys.executable, "-c", "from qc_daemon.cli import main; main()"]
 _LONGEST_START_S = 60.0
-_ALL_SQL = "SELECT number, acquisition_id FROM v_inspections WHERE verdict <> 'UNDECIDED' ORDER BY number"
+_ALL_SQL = "SELECT number, id FROM v_inspections WHERE verdict <> 'UNDECIDED' ORDER BY number"
 
 
 @dataclass
@@ -110,9 +110,9 @@ def _recover(config: Path, station: Path) -> None:
 
 def _accepted(station: Path) -> set[str]:
     """Return the ids of all that is accepted: rows of the database and whole journal files."""
-    rows = _query(station, "SELECT acquisition_id FROM v_inspections")
+    rows = _query(station, "SELECT id FROM v_inspections")
     waiting = [file.stem.partition("-")[2] for file in (station / "journal").glob("*.acq")]
-    return {str(row["acquisition_id"]) for row in rows} | set(waiting)
+    return {str(row["id"]) for row in rows} | set(waiting)
 
 
 def _query(station: Path, sql: str) -> list[dict[str, object]]:
@@ -141,7 +141,7 @@ def _fsck(station: Path, when: str) -> list[str]:
 
 
 def _compare(station: Path, accepted: set[str]) -> list[str]:
-    stored = [str(row["acquisition_id"]) for row in _query(station, _ALL_SQL)]
+    stored = [str(row["id"]) for row in _query(station, _ALL_SQL)]
     problems = [f"accepted, but not in the database: {one}" for one in sorted(accepted - set(stored))]
     problems += [f"stored twice: {one}" for one in sorted({one for one in stored if stored.count(one) > 1})]
     return problems

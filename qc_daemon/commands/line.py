@@ -11,12 +11,19 @@ from typing import Annotated, Any
 import typer
 
 from qc_daemon.clock import SystemClock
-from qc_daemon.commands.output import console, inspection_json, print_json, say, shares_text, table
+from qc_daemon.commands.output import (
+    console,
+    inspection_json,
+    print_json,
+    reasons_text,
+    say,
+    shares_text,
+    table,
+)
 from qc_daemon.config import DEFAULT_FILE, Config, EmulatedLineSection, load_config
 from qc_daemon.daemon import LineLoop, run_line
 from qc_daemon.demonstration import Shown, demonstrate
 from qc_daemon.domain.inspection import Specimen
-from qc_daemon.domain.reasons import Reason, ReasonCode
 from qc_daemon.domain.verdict import Outcome, parse_label
 from qc_daemon.pipeline import Station, certify, inspect_specimen
 from qc_daemon.references import renew_reference
@@ -190,6 +197,10 @@ def _demo_json(station: Path, shown: Sequence[Shown], agreement: ReplayAgreement
 
 
 def _print_demo(config: Config, shown: Sequence[Shown], agreement: ReplayAgreement | None) -> None:
+    if agreement is None:
+        typer.echo(
+            "Virtual fabric: these are simulated results. Every fourth specimen is declared falsely.\n"
+        )
     if len(shown) <= _ROWS_SHOWN:
         _print_inspections(shown)
     else:
@@ -206,7 +217,8 @@ def _print_demo(config: Config, shown: Sequence[Shown], agreement: ReplayAgreeme
     if last_report is not None:
         typer.echo(f"certificate:  {last_report.path}")
     folder = config.station.folder
-    typer.echo(f'SQL to try:   qc-daemon history sql "{_EXAMPLE_SQL}"')
+    where = "" if folder == Path("station") else f"--station {folder} "
+    typer.echo(f'SQL to try:   .venv/bin/qc-daemon history sql {where}"{_EXAMPLE_SQL}"')
     answer = run_query(folder, _EXAMPLE_SQL)
     rows = table(*answer.columns)
     for row in answer.rows:
@@ -215,7 +227,7 @@ def _print_demo(config: Config, shown: Sequence[Shown], agreement: ReplayAgreeme
 
 
 def _print_inspections(shown: Sequence[Shown]) -> None:
-    rows = table("No.", "specimen", "declared", "inferred, % by mass (90 % interval)", "verdict", "because")
+    rows = table("No.", "specimen", "declared %", "inferred % (90 % interval)", "verdict", "because")
     for one in shown:
         inspection = one.inspection
         label, verdict = inspection.acquisition.specimen.label, inspection.conclusion.verdict
@@ -223,23 +235,15 @@ def _print_inspections(shown: Sequence[Shown]) -> None:
             str(inspection.number),
             inspection.acquisition.specimen.id,
             label.text if label else "-",
-            shares_text(inspection),
+            shares_text(inspection.conclusion.composition),
             verdict.outcome.value,
-            ", ".join(_short_reasons(inspection.conclusion.verdict.reasons)),
+            reasons_text(verdict),
         )
     console().print(rows)
 
 
-def _short_reasons(reasons: Sequence[Reason]) -> list[str]:
-    return [
-        " ".join(part for part in (reason.subject, reason.code.value.replace("_", " ")) if part)
-        for reason in reasons
-        if reason.code is not ReasonCode.WITHIN_TOLERANCE
-    ] or ["all shares within tolerance"]
-
-
 def _print_by_specimen(shown: Sequence[Shown]) -> None:
-    rows = table("specimen", "declared", "scans", "PASS", "FAIL", "REFER", "mean inferred, % by mass")
+    rows = table("specimen", "declared %", "scans", "PASS", "FAIL", "REFER", "mean inferred %")
     for name in dict.fromkeys(one.inspection.acquisition.specimen.id for one in shown):
         own = [one for one in shown if one.inspection.acquisition.specimen.id == name]
         counts = _summary(own)

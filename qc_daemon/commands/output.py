@@ -8,8 +8,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from qc_daemon.domain.composition import Composition
 from qc_daemon.domain.inspection import ReportFile
+from qc_daemon.domain.reasons import ReasonCode
+from qc_daemon.domain.verdict import Verdict
 from qc_daemon.pipeline import Inspection
+
+_SHORT = {
+    ReasonCode.UNDECIDED_WITHIN_UNCERTAINTY: "uncertain:",
+    ReasonCode.OUTSIDE_TOLERANCE: "outside tolerance:",
+    ReasonCode.UNDECLARED_FIBRE: "undeclared:",
+    ReasonCode.FIBRE_OUTSIDE_MODEL: "not known to the model:",
+    ReasonCode.NOVEL: "unlike all that the model knows",
+}
 
 
 def print_json(document: Any) -> None:
@@ -65,18 +76,32 @@ def inspection_json(
     }
 
 
-def shares_text(inspection: Inspection, at_least_percent: float = 1.0) -> str:
-    """Return the inferred shares of an inspection in words, largest first."""
-    composition = inspection.conclusion.composition
+def shares_text(composition: Composition | None, at_least_percent: float = 1.5) -> str:
+    """Return the inferred shares in words, largest first, each with the ends of its interval."""
     if composition is None:
         return "-"
+    if composition.novel:
+        return "unknown"
     shares = sorted(composition.shares, key=lambda share: -share.percent)
-    named = [
-        f"{share.fibre} {share.percent:.1f} ({share.lo:.1f}..{share.hi:.1f})"
+    return ", ".join(
+        f"{share.fibre} {share.percent:.1f} ({share.lo:.0f}-{share.hi:.0f})"
         for share in shares
         if share.percent >= at_least_percent
-    ]
-    return ("unknown: " if composition.novel else "") + ", ".join(named)
+    )
+
+
+def reasons_text(verdict: Verdict) -> str:
+    """Return the reasons of a verdict in a few words, one group for each code."""
+    subjects: dict[ReasonCode, list[str]] = {}
+    for reason in verdict.reasons:
+        subjects.setdefault(reason.code, []).append(reason.subject)
+    if set(subjects) == {ReasonCode.WITHIN_TOLERANCE}:
+        return "all within tolerance"
+    return "; ".join(
+        f"{_SHORT.get(code, code.value.replace('_', ' '))} {', '.join(named)}".strip()
+        for code, named in subjects.items()
+        if code is not ReasonCode.WITHIN_TOLERANCE
+    )
 
 
 def table(*columns: str) -> Table:

@@ -185,8 +185,10 @@ class ReplayAgreement:
 
 def replay_agreement(judges: Judges, folder: Path, conclusions: Sequence[Conclusion]) -> ReplayAgreement:
     """Compare what went over the wire with `qc-daemon predict` on the same recorded spectra."""
+    from models.composition_predictor import IsicPredictor
     from models.training.predict import predict_dataset
 
+    assert isinstance(judges.predictor, IsicPredictor)
     predicted = predict_dataset(judges.predictor, judges.cleaner, read_scans(folder))
     differences = [
         abs(measured.percent - recorded.percent)

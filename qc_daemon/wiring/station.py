@@ -108,7 +108,7 @@ def open_predictor(folder: Path) -> Iterator["IsicPredictor"]:
     from models.runtimes.worker import WorkerRuntime
 
     checkpoint = load_checkpoint(folder)
-    runtime = WorkerRuntime(folder, checkpoint.digest)
+    runtime = WorkerRuntime(folder)
     try:
         yield IsicPredictor(checkpoint, runtime)
     finally:

@@ -76,8 +76,10 @@ def test_a_reference_that_is_too_old_or_from_the_future_is_expired(after_s: floa
     assert reference_codes(a_white(), after_s) == [ReasonCode.REFERENCE_EXPIRED]
 
 
-def test_a_factory_reference_has_no_age() -> None:
-    assert reference_codes(a_white(source="factory"), 1e7) == []
+def test_a_factory_reference_has_no_age_and_the_makers_settings() -> None:
+    settings = replace(a_scan().settings, config_name="SystemTest", scans_averaged=30)
+    factory = a_white(a_scan(200_000.0, settings=settings), source="factory")
+    assert reference_codes(factory, 1e7) == []
 
 
 def test_a_reference_from_another_instrument_is_refused() -> None:
