@@ -99,19 +99,28 @@ class MjpegHttpCamera:
                 damage, number = error, stored.number
 
     def _next_stored(self, after_s: float, after_number: int, deadline_s: float) -> "_StoredFrame":
-        """Return the first frame after that moment and number; connect if there is none and no reader."""
-        stored = self._shelf.first(after_s, after_number)
-        if stored is not None:
-            return stored
-        if self._reader is None or self._shelf.failure is not None or not self._reader.is_alive():
-            self._shelf.failure = None
-            self._reader = _Reader(self._url, self._timeout_s, self._clock, self._shelf)
-            self._reader.start()
-        while (left_s := deadline_s - self._clock.monotonic_s()) > 0.0:
-            stored = self._shelf.wait_for_first(after_s, after_number, left_s)
-            if stored is not None:
-                return stored
-        raise LinkTimeout(f"{self._url}: no frame within {self._timeout_s:g} s")
+        """Return the first frame after that moment and number.
+
+        A connection that was lost before this call, or is found lost by it, is made anew once.
+        """
+        started_here = False
+        with self._shelf.changed:
+            while (stored := self._shelf.first(after_s, after_number)) is None:
+                if self._shelf.failure is not None and started_here:
+                    raise self._shelf.failure
+                if self._reader is None or not self._reader.is_alive() or self._shelf.failure is not None:
+                    self._start_reader()
+                    started_here = True
+                left_s = deadline_s - self._clock.monotonic_s()
+                if left_s <= 0.0:
+                    raise LinkTimeout(f"{self._url}: no frame within {self._timeout_s:g} s")
+                self._shelf.changed.wait(left_s)
+        return stored
+
+    def _start_reader(self) -> None:
+        self._shelf.failure = None
+        self._reader = _Reader(self._url, self._timeout_s, self._clock, self._shelf)
+        self._reader.start()
 
     def _hand_out(self, stored: "_StoredFrame") -> Frame:
         repeats = stored.repeats
@@ -150,17 +159,20 @@ class _StoredFrame:
 
 
 class _Shelf:
-    """Frames of the last seconds and why no more come; shared by the reader thread and the caller."""
+    """Frames of the last seconds, and why no more come.
+
+    The reader thread and the caller share it; whoever looks at it holds `changed`.
+    """
 
     def __init__(self) -> None:
         self.failure: InstrumentError | None = None
-        self._changed = threading.Condition()
+        self.changed = threading.Condition()
         self._frames: deque[_StoredFrame] = deque()
         self._bytes = 0
 
     def put(self, encoded: bytes, arrival: Arrival, captured_at: datetime) -> None:
         """Store a frame whose first bytes were in `arrival`; the oldest make room."""
-        with self._changed:
+        with self.changed:
             last = self._frames[-1] if self._frames else None
             self._frames.append(
                 _StoredFrame(
@@ -175,34 +187,17 @@ class _Shelf:
             self._bytes += len(encoded)
             while self._bytes > _KEPT_BYTES and len(self._frames) > 1:
                 self._bytes -= len(self._frames.popleft().encoded)
-            self._changed.notify_all()
+            self.changed.notify_all()
 
     def fail(self, failure: InstrumentError) -> None:
         """Note that the reader has ended."""
-        with self._changed:
+        with self.changed:
             self.failure = failure
-            self._changed.notify_all()
+            self.changed.notify_all()
 
     def first(self, after_s: float, after_number: int) -> _StoredFrame | None:
         """Return the first frame that began to arrive after that moment and has a higher number."""
-        with self._changed:
-            return next(
-                (f for f in self._frames if f.not_before_s > after_s and f.number > after_number), None
-            )
-
-    def wait_for_first(self, after_s: float, after_number: int, timeout_s: float) -> _StoredFrame | None:
-        """Return such a frame, or None if the shelf did not change in time.
-
-        Raises:
-            InstrumentError: the reader has ended.
-        """
-        with self._changed:
-            stored = self.first(after_s, after_number)
-            if stored is None and self.failure is not None:
-                raise self.failure
-            if stored is None:
-                self._changed.wait(timeout_s)
-        return stored
+        return next((f for f in self._frames if f.not_before_s > after_s and f.number > after_number), None)
 
 
 class _Reader(threading.Thread):

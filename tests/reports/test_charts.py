@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from builders_reports import PASSING, a_cleaned_image, a_composition, a_micrograph
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qc_daemon.domain.composition import FibreShare
@@ -21,6 +21,7 @@ def a_spectrum(absorbance, valid=None):
     return Spectrum(AXIS_NM, np.array(absorbance, float), valid)
 
 
+@settings(deadline=None)
 @given(st.floats(-1e3, 1e3), st.floats(1e-3, 1e4), st.integers(2, 9))
 def test_ticks_are_round_inside_the_axis_and_not_too_many(low, span, at_most):
     ticks = axis_ticks(low, low + span, at_most)
@@ -31,6 +32,7 @@ def test_ticks_are_round_inside_the_axis_and_not_too_many(low, span, at_most):
         assert float(tick.text) == pytest.approx(low + tick.at * span, abs=span * 1e-3)
 
 
+@settings(deadline=None)
 @given(st.floats(1e-6, 1e6))
 def test_a_round_step_is_the_next_of_one_two_five(least):
     step = round_step(least)

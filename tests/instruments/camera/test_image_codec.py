@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from camera_kit import a_jpeg, a_picture
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instruments.camera.image_codec import decode_image
@@ -55,6 +55,7 @@ def test_what_is_no_image_is_refused_by_name(data):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
+@settings(deadline=None)
 @given(share=st.floats(0.0, 0.999))
 def test_an_image_that_is_cut_anywhere_is_refused_by_name(suffix, share):
     noisy = np.random.default_rng(2).integers(0, 256, (24, 40, 3), dtype=np.uint8)
@@ -81,6 +82,7 @@ def test_floating_point_pixels_are_refused_by_name():
         decode_image(encoded(np.zeros((4, 4), np.float32), ".tif"), "f")
 
 
+@settings(deadline=None)
 @given(
     st.binary(max_size=300), st.sampled_from([b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*"])
 )

@@ -1,6 +1,6 @@
 import pytest
 from camera_kit import a_part, a_part_without_length
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instruments.camera.multipart import ChunkedDecoder, MultipartParser
@@ -30,6 +30,7 @@ clean_bodies = bodies.filter(lambda body: b"--frame" not in body and not body.en
 cuts = st.lists(st.integers(0, 10_000), max_size=40)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(bodies, st.booleans()), max_size=6), cuts)
 def test_any_split_of_a_stream_gives_the_same_parts(specified, cuts):
     stream = b"preamble\r\n"
@@ -47,6 +48,7 @@ def test_any_split_of_a_stream_gives_the_same_parts(specified, cuts):
     assert all(stream[part.offset :].startswith(b"--frame\r\n") for part in parts)
 
 
+@settings(deadline=None)
 @given(
     st.binary(max_size=400),
     cuts,
@@ -57,6 +59,7 @@ def test_any_split_of_any_bytes_gives_the_same_parts_and_the_same_error(garbage,
     assert parsed(pieces(stream, cuts), limit=150) == parsed([stream], limit=150)
 
 
+@settings(deadline=None)
 @given(clean_bodies)
 def test_a_part_without_length_ends_at_the_next_boundary(body):
     parts, _ = parsed([a_part_without_length(body) + b"--frame\r\n"])
@@ -106,6 +109,7 @@ def test_what_the_protocol_does_not_allow_is_one_clear_line(stream, message):
     assert error.startswith(message)
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=60), max_size=8), cuts, st.sampled_from([b"", b";x=1"]))
 def test_any_split_of_a_chunked_answer_gives_the_same_content(chunks, cuts, extension):
     stream = b"".join(b"%x%s\r\n%s\r\n" % (len(chunk), extension, chunk) for chunk in chunks) + b"0\r\n\r\n"
