@@ -34,8 +34,8 @@ _TILE_NM = (
     1700, 1740,
 )  # fmt: skip
 _TILE_ABSORBANCE = (
-    0.0, -0.039, -0.020, -0.015, -0.010, -0.008, -0.008, -0.005, 0.0, 0.009, 0.016, 0.023, 0.024, 0.023,
-    0.005, -0.051, -0.118, -0.129, -0.109, 0.0,
+    0.0, -0.047, -0.028, -0.021, -0.015, -0.010, -0.008, -0.004, 0.001, 0.012, 0.020, 0.029, 0.031, 0.032,
+    0.015, -0.040, -0.107, -0.120, -0.101, 0.0,
 )  # fmt: skip
 
 
@@ -141,33 +141,33 @@ def draw_fabric(shares: Mapping[str, float], generator: np.random.Generator) -> 
     """Draw the optical properties of a fabric with these mass shares (fibre → 0..1)."""
     sheer = generator.random() < _SHEER_PROBABILITY
     dark = generator.random() < _DARK_PROBABILITY
-    thickness = generator.normal(np.log(0.06), 0.8) if sheer else generator.normal(1.6, 0.8)
-    dye = generator.normal(np.log(0.5), 0.7) if dark else generator.normal(-3.3, 0.8)
+    thickness = generator.normal(np.log(0.06), 0.8) if sheer else generator.normal(1.5, 0.8)
+    dye = generator.normal(np.log(0.5), 0.7) if dark else generator.normal(-3.1, 0.8)
     return Fabric(
         shares=tuple(float(shares.get(fibre, 0.0)) for fibre in FIBRES),
-        scattering=tuple(np.exp(generator.normal(0.35, 0.4, len(FIBRES))).tolist()),
+        scattering=tuple(np.exp(generator.normal(0.4, 0.4, len(FIBRES))).tolist()),
         thickness=float(np.exp(thickness)),
         dye=float(np.exp(dye)),
-        dye_slope=float(generator.normal(0.5, 0.5)),
+        dye_slope=float(generator.normal(0.6, 0.45)),
         moisture=float(generator.normal(0.0, 0.02) * _regain(shares)),
         crystallinity=_draw_crystallinity(generator),
         lignin=float(np.exp(generator.normal(np.log(0.02), 0.4))),
-        tile_weight=float(np.clip(generator.normal(0.75, 0.45), 0.0, 2.0)),
+        tile_weight=float(np.clip(generator.normal(0.7, 0.45), 0.0, 2.0)),
     )
 
 
 def draw_scan_setting(generator: np.random.Generator) -> ScanSetting:
     """Draw how a piece lies and how the instrument is."""
     return ScanSetting(
-        gain=float(np.exp(generator.normal(0.04, 0.23))),
+        gain=float(np.exp(generator.normal(0.03, 0.22))),
         layers=int(generator.choice([1, 2, 4], p=[0.7, 0.15, 0.15])),
         background_reflectance=float(generator.uniform(0.0, 0.15)),
         window_reflectance=float(generator.normal(0.045, 0.006)),
         wavelength_shift_nm=float(generator.normal(0.0, 0.7)),
         temperature_c=float(generator.normal(0.0, 3.0)),
         resolution_nm=float(generator.normal(10.0, 0.7)),
-        stray_light=float(np.exp(generator.normal(np.log(1.5e-3), 0.5))),
-        dark_offset=float(generator.normal(3e-4, 4e-4)),
+        stray_light=float(np.exp(generator.normal(np.log(1.7e-3), 0.5))),
+        dark_offset=float(generator.normal(3.5e-4, 4e-4)),
         reference_peak_counts=float(generator.uniform(0.56e6, 0.68e6)),
         noise_counts=float(np.exp(generator.normal(np.log(150.0), 0.35))),
     )
