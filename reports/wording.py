@@ -104,8 +104,8 @@ _REASONS: Mapping[ReasonCode, tuple[Words, Words]] = {
     ),
     ReasonCode.REFERENCE_OTHER_SETTING: (
         Words(
-            "白参考的测量设置不同（{subject}）",
-            "The white reference was taken with other settings ({subject})",
+            "白参考的测量设置或波长轴不同（{subject}）",
+            "The white reference was taken with other settings or on another wavelength axis ({subject})",
         ),
         _NO_FIGURES,
     ),
@@ -209,8 +209,8 @@ _TERMS: Mapping[str, Words] = {
     "factory": Words("仪器出厂参考", "factory reference of the instrument"),
     # roles of models
     "composition": Words("成分", "Composition"),
-    "cleaning": Words("图像清洁", "Image cleaning"),
-    "defects": Words("疵点", "Defects"),
+    "image_cleaner": Words("图像清洁", "Image cleaning"),
+    "defect_detector": Words("疵点检测", "Defects"),
 }
 
 HEADINGS: Mapping[str, Words] = {

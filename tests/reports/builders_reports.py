@@ -111,8 +111,8 @@ def a_conclusion(shares=None, label="cotton 60 polyester 40", findings=(), **cha
         verdict=judge(composition, parse_label(label) if label else None, tolerance, findings),
         models=(
             ModelVersion("composition", "isic-net", "4f1c0b7a9d2e" + "0" * 52),
-            ModelVersion("cleaning", "fsr", "1.2"),
-            ModelVersion("defects", "texture-residual", "1.0"),
+            ModelVersion("image_cleaner", "fsr", "1.2"),
+            ModelVersion("defect_detector", "texture-residual", "1.0"),
         ),
         software_version="0.1.0",
         concluded_at=TRIGGERED_AT + timedelta(seconds=4.2),
