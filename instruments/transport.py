@@ -17,7 +17,7 @@ from qc_daemon.domain.errors import LinkConfig, LinkLost, LinkTimeout
 _SLICE_S = 0.01
 # An undrained port blocks a writer for ever; one frame of the instruments served here takes 50 ms.
 _WRITE_TIMEOUT_S = 2.0
-# What a previous session left behind arrives within this silence; a talkative line is left after the limit.
+# Leftovers of an earlier connection arrive within this silence; a talkative line is left after the limit.
 _DRAIN_SILENCE_S = 0.03
 _DRAIN_LIMIT_S = 1.0
 # All that pyserial lets through when a device is unplugged: read and write raise SerialException,
@@ -35,7 +35,7 @@ class ByteLink(Protocol):
     """What a driver needs of a transport."""
 
     def open(self) -> None:
-        """Open the link and throw away what a previous session left in it."""
+        """Open the link and throw away what an earlier connection left in it."""
         ...
 
     def close(self) -> None:

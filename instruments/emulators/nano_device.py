@@ -195,6 +195,7 @@ class NanoDevice:
         record = self.scene.scan(memory.repeats, now_s - memory.started_s, self._device_time(now_s))
         self._scan_count += 1
         memory.scan = self._spoilt(replace(record, scan_index=self._scan_count))
+        memory.interpreted = b""
         memory.scan_error = int(self._faults.value("error_bit", default=4.0) or 0)
         slowness = self._faults.value("slow_scan", default=16.0) or 1.0
         memory.scan_done_s = now_s + self._estimated_s() * slowness

@@ -9,9 +9,9 @@ from instruments.nirscan_nano.codec import (
     END,
     START,
     BadChecksum,
-    Event,
     Frame,
     FrameParser,
+    Garbage,
     Response,
     encode_frame,
 )
@@ -77,29 +77,34 @@ class NanoUart:
         """Take bytes, possibly none, and return what the device sends for them."""
         if now_s < self._silent_until_s:
             return []
-        if data:
-            self._last_byte_s = now_s
-            events = self._parser.feed(data)
-        elif self.gap_ends_s is not None and now_s >= self.gap_ends_s:
-            events = self._parser.give_up()
-        else:
-            return []
-        return [reply for event in events if (reply := self._answer(event, now_s)) is not None]
+        if not data and self.gap_ends_s is not None and now_s >= self.gap_ends_s:
+            return [self._throw_away(_LINK_FAILURE)]
+        self._last_byte_s = now_s if data else self._last_byte_s
+        replies: list[Reply | None] = []
+        for event in self._parser.feed(data):
+            if isinstance(event, Frame) and event.command is not None:
+                replies.append(self._answer(event, event.command, now_s))
+            elif isinstance(event, BadChecksum):
+                replies.append(self._throw_away(_CHECKSUM_REFUSAL))
+            elif not isinstance(event, Garbage):  # bytes before a start marker are ignored
+                replies.append(self._throw_away(_LINK_FAILURE))
+        return [reply for reply in replies if reply is not None]
 
-    def _answer(self, event: Event, now_s: float) -> Reply | None:
-        if isinstance(event, BadChecksum):
-            return Reply(_CHECKSUM_REFUSAL)
-        if not isinstance(event, Frame) or event.command is None:
-            return Reply(_LINK_FAILURE)
-        if self._faults.strikes("busy", event.command):
-            return Reply(encode_frame(event.flags | _BUSY_FLAG, event.sequence, event.payload[:2]))
-        if self._faults.strikes("reject", event.command):
-            return Reply(self._error_reply(event))
+    def _throw_away(self, failure: bytes) -> Reply:
+        """Forget what has come so far, and say that it could not be read."""
+        self._parser = FrameParser()
+        return Reply(failure)
+
+    def _answer(self, request: Frame, command: int, now_s: float) -> Reply | None:
+        if self._faults.strikes("busy", command):
+            return Reply(encode_frame(request.flags | _BUSY_FLAG, request.sequence, request.payload[:2]))
+        if self._faults.strikes("reject", command):
+            return Reply(self._error_reply(request))
         try:
-            data = self._device.answer(event.command, event.data, now_s)
+            data = self._device.answer(command, request.data, now_s)
         except Refused:
-            return Reply(self._error_reply(event))
-        return self._spoilt(event, data, event.command)
+            return Reply(self._error_reply(request))
+        return self._spoilt(request, data, command)
 
     def _error_reply(self, request: Frame) -> bytes:
         if not self._faults.value("stale_error_length"):

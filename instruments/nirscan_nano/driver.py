@@ -26,7 +26,7 @@ from qc_daemon.domain.errors import (
     ProtocolError,
 )
 from qc_daemon.domain.ports import Clock
-from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, ScanSettings
+from qc_daemon.domain.spectrum import InstrumentIdentity, Scan
 
 _KIND = "nirscan-nano"
 _POLL_S = 0.1
@@ -71,7 +71,7 @@ class NirscanNano:
         self._identity: InstrumentIdentity | None = None
         self._dialogue = Dialogue(link, clock, stopping)
         self._estimated_s = 0.0
-        self._settings: ScanSettings | None = None
+        self._last: Scan | None = None
 
     def __enter__(self) -> Self:
         self._link.open()
@@ -106,7 +106,8 @@ class NirscanNano:
 
         Raises:
             DeviceBusy: the device is at work on a scan that was not asked for here.
-            DeviceFault: it refused, reported an error of its own, or lost its settings.
+            DeviceFault: it refused, reported an error of its own, lost its settings, or handed out the
+                scan before this one again.
             LinkTimeout: no reply, or the scan took longer than allowed.
             ProtocolError: what came is no scan that can be used.
             LinkLost: the device was unplugged.
@@ -115,7 +116,8 @@ class NirscanNano:
         self._await_scan()
         self._require_no_error()
         scan = self._read_scan(FileType.SCAN)
-        self._require_same_settings(scan.settings)
+        self._require_new(scan)
+        self._last = scan
         return scan
 
     def factory_reference(self) -> Scan:
@@ -132,17 +134,17 @@ class NirscanNano:
         serial = decode_text(ask(Command.SERIAL_NUMBER), "serial number")
         try:
             model = decode_text(ask(Command.MODEL_NAME), "model name")
-        except DeviceFault:
-            model = "NIRscan Nano"  # firmware before 2.1.0 does not know the command
+        except (DeviceFault, ProtocolError):
+            model = "NIRscan Nano"  # firmware before 2.1.0 does not know the command; others have no name
         return InstrumentIdentity(_KIND, model, serial, firmware)
 
     def _set_up(self) -> None:
         """Tell the device what it forgets when it restarts, and ask how long a scan takes."""
         ask = self._dialogue.ask
-        self._settings = None
+        self._last = None
         self._estimated_s = self._estimate_s()
         if self._scan_running():
-            self._await_scan()  # of a session that ended before its scan did
+            self._await_scan()  # of a program that ended before its scan did
         ask(Command.RESET_ERRORS)
         ask(Command.SET_HIBERNATE, b"\0")
         ask(Command.SET_CLOCK, encode_device_time(self._clock.now()))
@@ -230,13 +232,16 @@ class NirscanNano:
             content += chunk
         return bytes(content)
 
-    def _require_same_settings(self, settings: ScanSettings) -> None:
-        """Refuse a scan with other settings than the first of this session: the device has restarted."""
-        if self._settings is None:
-            self._settings = settings
-        if not settings.comparable_with(self._settings):
+    def _require_new(self, scan: Scan) -> None:
+        """Refuse a scan that is the last one again, or has other settings: the device has restarted."""
+        last = self._last
+        if last is None:
+            return
+        if scan.raw == last.raw:  # noise, clock and counter make that impossible for two scans
+            raise DeviceFault("the device handed out the scan before this one again")
+        if not scan.settings.comparable_with(last.settings):
             raise DeviceFault(
-                f'the device lost its settings: it scanned "{settings.config_name}" with '
-                f'{settings.scans_averaged} repeats, before "{self._settings.config_name}" with '
-                f"{self._settings.scans_averaged}; reconnect to set it up again"
+                f'the device lost its settings: it scanned "{scan.settings.config_name}" with '
+                f'{scan.settings.scans_averaged} repeats, before "{last.settings.config_name}" with '
+                f"{last.settings.scans_averaged}; reconnect to set it up again"
             )

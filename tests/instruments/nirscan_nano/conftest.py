@@ -38,9 +38,10 @@ def emulate(tape_file: Path) -> Iterator[Callable[..., EmulatorProcess]]:
 
 
 @pytest.fixture(scope="module")
-def shared_emulator(tape_file: Path) -> Iterator[EmulatorProcess]:
-    """An emulator without delays."""
-    arguments = ["--tape", str(tape_file), "--scan-time-s", "0", "--unpaced"]
+def shared_emulator(tape_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProcess]:
+    """An emulator without delays, under a name that stays its own when it is unplugged."""
+    port = tmp_path_factory.mktemp("port") / "nirscan-nano"
+    arguments = ["--tape", str(tape_file), "--scan-time-s", "0", "--unpaced", "--symlink", str(port)]
     with EmulatorProcess("instruments.emulators.nirscan_nano", arguments) as process:
         yield process
 

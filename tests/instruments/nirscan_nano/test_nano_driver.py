@@ -86,7 +86,7 @@ def test_a_scan_that_somebody_else_started_is_never_taken_for_ours() -> None:
     assert Command.START_SCAN not in link.commands()
 
 
-def test_opening_waits_for_the_scan_of_a_session_that_died() -> None:
+def test_opening_waits_for_the_scan_of_a_program_that_died() -> None:
     answers = _set_up()
     answers[4:5] = [RUNNING, NOT_YET, NOT_YET, DONE]
     link = ScriptedLink(answers)
@@ -180,7 +180,7 @@ def test_a_scan_sixteen_times_as_long_as_estimated_is_waited_for() -> None:
     assert link.exhausted
 
 
-def test_settings_that_change_in_a_session_are_a_fault_of_the_device() -> None:
+def test_settings_that_change_while_connected_are_a_fault_of_the_device() -> None:
     other = encode_scan(a_record(repeats=1))
     nano, _ = _opened(
         *[IDLE, ok(), DONE, NO_ERROR], *_file(SCAN), *[IDLE, ok(), DONE, NO_ERROR], *_file(other)
@@ -188,6 +188,17 @@ def test_settings_that_change_in_a_session_are_a_fault_of_the_device() -> None:
     nano.measure()
     with pytest.raises(DeviceFault, match='lost its settings: it scanned "Column 1" with 1 repeats, before'):
         nano.measure()
+
+
+def test_the_last_scan_is_never_taken_for_a_new_one() -> None:
+    newer = encode_scan(a_record(scan_index=8))
+    nano, _ = _opened(
+        *[IDLE, ok(), DONE, NO_ERROR, *_file(SCAN)] * 2, *[IDLE, ok(), DONE, NO_ERROR], *_file(newer)
+    )
+    nano.measure()
+    with pytest.raises(DeviceFault, match="handed out the scan before this one again"):
+        nano.measure()
+    assert nano.measure().raw == newer
 
 
 def test_a_stop_of_the_station_ends_a_scan_that_is_waited_for() -> None:

@@ -86,7 +86,7 @@ def test_two_programs_cannot_have_the_port(nano: NirscanNano, emulator: Emulator
     nano.measure()
 
 
-def test_a_session_that_died_in_the_middle_of_a_file_leaves_nothing_behind(emulator: EmulatorProcess) -> None:
+def test_a_program_that_died_in_the_middle_of_a_file_leaves_nothing_behind(emulator: EmulatorProcess) -> None:
     for _ in range(2):
         with SerialLink(emulator.ready["port"]) as link:
             # Ask for the first chunk of a file and go away without reading it.

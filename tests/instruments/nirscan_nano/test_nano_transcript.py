@@ -25,7 +25,7 @@ def _link(lines: list[tuple[str, str]]) -> ScriptedLink:
     return ScriptedLink([bytes.fromhex(answer) for _, answer in lines])
 
 
-def test_a_whole_session_sends_and_understands_the_literal_bytes() -> None:
+def test_a_whole_conversation_sends_and_understands_the_literal_bytes() -> None:
     link = _link(TRANSCRIPT)
     with NirscanNano(link, _clock(), config_index=2, repeats=12) as nano:
         scan = nano.measure()
