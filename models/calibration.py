@@ -72,6 +72,12 @@ def calibrate_intervals(
     return IntervalTable(COVERAGE, SHARE_EDGES, tuple(table))
 
 
+def open_intervals(fibres: int) -> IntervalTable:
+    """Return the table of one who cannot tell: every interval is 0..100 %."""
+    factors = (1.0 / LEAST_SPREAD,) * (len(SHARE_EDGES) + 1)
+    return IntervalTable(COVERAGE, SHARE_EDGES, (factors,) * fibres)
+
+
 def conformal_quantile(scores: Floats, specimens: NDArray[np.str_], coverage: float) -> float:
     """Return the score that a new specimen stays below with probability `coverage`.
 
@@ -128,12 +134,13 @@ def novelty_limit(statistic: Floats, specimens: Sequence[str], sources: NDArray[
     """Return what 99 % of held-back specimens (n,) stay below, in the data set where that is highest.
 
     Each source of data speaks for itself: a thousand simulated specimens must not make a handful
-    of recorded ones look strange.
+    of recorded ones look strange. Fewer than a hundred specimens all stay below.
     """
     names = np.array(specimens)
     return max(
-        conformal_quantile(statistic[sources == source], names[sources == source], _NOVELTY_QUANTILE)
+        min(conformal_quantile(own, names[sources == source], _NOVELTY_QUANTILE), float(own.max()))
         for source in np.unique(sources)
+        for own in (statistic[sources == source],)
     )
 
 

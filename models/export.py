@@ -16,8 +16,11 @@ Weights = Mapping[str, NDArray[np.float32]]
 
 
 def weights_of(net: IsicNet) -> dict[str, NDArray[np.float32]]:
-    """Return every parameter by name."""
-    return {parameter.name: parameter.asnumpy() for parameter in net.get_parameters()}
+    """Return every parameter by its place in the network.
+
+    A parameter's own name will not do: MindSpore changes it when the network becomes part of a loss.
+    """
+    return {name: parameter.asnumpy() for name, parameter in net.parameters_and_names()}
 
 
 def load_weights(net: IsicNet, weights: Weights, source: Path) -> None:
@@ -26,7 +29,7 @@ def load_weights(net: IsicNet, weights: Weights, source: Path) -> None:
     Raises:
         CheckpointError: a parameter is missing, unknown or of another shape.
     """
-    expected = {parameter.name: parameter for parameter in net.get_parameters()}
+    expected = dict(net.parameters_and_names())
     for name in sorted(set(expected) ^ set(weights)):
         state = "is missing" if name in expected else "is not of this network"
         raise CheckpointError(f"{source}: {name} {state}; expected the parameters of the configuration")

@@ -1,8 +1,4 @@
-"""Turn a trained ISiC-Net into a checkpoint: export, calibrate through the exported graph, seal.
-
-Intervals and novelty limits come from what `model.onnx` answers on held-back specimens, so they
-hold for what the station serves.
-"""
+"""Turn a trained ISiC-Net into a checkpoint: export, calibrate, seal, prove."""
 
 import importlib.metadata
 import tempfile
@@ -13,14 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from models.calibration import (
-    IntervalTable,
-    NoveltyLimits,
-    SignalSubspace,
-    calibrate_intervals,
-    fit_subspace,
-    novelty_limit,
-)
 from models.checkpoint import (
     CALIBRATION,
     FORMAT,
@@ -36,7 +24,7 @@ from models.checkpoint import (
     seal_files,
     write_manifest,
 )
-from models.composition_predictor import network_inputs, reconstruction_error
+from models.composition_predictor import network_inputs
 from models.export import export_mindir, export_onnx, weights_of
 from models.isic_net import IsicNet
 from models.isic_net_config import output_names
@@ -44,10 +32,11 @@ from models.mindspore_import import ms
 from models.preprocessing import ImageScale, signal_channels, standardised
 from models.runtimes.onnx import OnnxRuntime
 from models.runtimes.runtime import KINDS, Tensors, open_runtime
-from models.training.examples import Examples, centre_crops, row_weights, vary
+from models.training.drawn_fits import drawn_subspace
+from models.training.examples import Examples
+from models.training.isic_calibration import Calibration, calibrate_on_held_back, calibrate_on_left_out
 
 _FILES = (WEIGHTS, ONNX, MINDIR, CALIBRATION, GOLDEN)
-_SUBSPACE_ROWS = 3000  # drawn spectra that span the known
 _MAX_GAP_NM = 20.0  # half the width of the narrowest band of the fibres in the near infrared
 _VERSIONS_OF = ("mindspore", "numpy", "onnx", "onnxruntime", "safetensors")
 
@@ -61,19 +50,18 @@ class Origin:
     record: TrainingRecord
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Answers:
-    """What the exported graph says of n examples: (n, k) shares and spreads, (n,) error of REC or None."""
-
-    shares: NDArray[np.float64]
-    spread: NDArray[np.float64]
-    rebuilding_error: NDArray[np.float64] | None
-
-
 def write_isic_checkpoint(
-    out: Path, net: IsicNet, training: Examples, held: Examples, origin: Origin
+    out: Path, net: IsicNet, training: Examples, held: Examples | None, origin: Origin
 ) -> Checkpoint:
-    """Write the folder `out` in one step and return it, verified in every runtime."""
+    """Write the folder `out` in one step and return it, verified in every runtime.
+
+    Args:
+        out: the folder to make; its name becomes the model's.
+        net: with its final weights.
+        training: what it was trained on.
+        held: specimens to calibrate on that it never saw; None to leave training specimens out in turn.
+        origin: what the manifest says of the making.
+    """
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
         folder = Path(scratch) / "checkpoint"
@@ -81,31 +69,31 @@ def write_isic_checkpoint(
         save_file(weights_of(net), folder / WEIGHTS)
         export_onnx(net, folder / ONNX)
         export_mindir(net, folder / MINDIR)
-        subspace = known_subspace(training, origin.record.seed)
+        inputs = golden_inputs(net, origin.record.seed)
+        outputs = reference_outputs(net, inputs)
+        golden = {f"in.{name}": array for name, array in inputs.items()}
+        np.savez(folder / GOLDEN, **golden, **{f"out.{name}": array for name, array in outputs.items()})
+        seed, graph = origin.record.seed, OnnxRuntime(folder / ONNX)
+        subspace = drawn_subspace(training, seed)
         np.savez(folder / CALIBRATION, centre=subspace.centre, axes=subspace.axes)
-        golden = golden_inputs(net, origin.record.seed)
-        outputs = reference_outputs(net, golden)
-        np.savez(
-            folder / GOLDEN,
-            **{f"in.{name}": array for name, array in golden.items()},
-            **{f"out.{name}": array for name, array in outputs.items()},
+        if held is None:
+            calibration = calibrate_on_left_out(net.config, graph, training, subspace, seed)
+        else:
+            calibration = calibrate_on_held_back(net.config, graph, held, subspace)
+        manifest = _manifest(
+            folder, out.name, net, training, calibration, _specs(inputs), _specs(outputs), origin
         )
-        manifest = _manifest(out.name, net, folder, held, subspace, golden, outputs, origin)
         write_manifest(folder, manifest)
-        checkpoint = load_checkpoint(folder)
-        for kind in KINDS:
-            open_runtime(checkpoint, kind).close()
+        _prove(folder)
         folder.rename(out)
     return load_checkpoint(out)
 
 
-def known_subspace(training: Examples, seed: int) -> SignalSubspace:
-    """Return the space of spectra as training draws them: blends and other units included."""
-    generator = np.random.default_rng([seed, 1])
-    weights = row_weights(training)
-    rows = generator.choice(len(training), min(_SUBSPACE_ROWS, 20 * len(training)), p=weights)
-    absorbance, _ = vary(training, rows, weights, generator)
-    return fit_subspace(signal_channels(absorbance).reshape(len(rows), -1).astype(np.float64))
+def _prove(folder: Path) -> None:
+    """Let every runtime reproduce the golden outputs before anyone relies on the folder."""
+    checkpoint = load_checkpoint(folder)
+    for kind in KINDS:
+        open_runtime(checkpoint, kind).close()
 
 
 def golden_inputs(net: IsicNet, seed: int) -> dict[str, NDArray[np.float32]]:
@@ -128,64 +116,32 @@ def reference_outputs(net: IsicNet, inputs: Tensors) -> dict[str, NDArray[np.flo
 
 
 def _manifest(
+    folder: Path,
     name: str,
     net: IsicNet,
-    folder: Path,
-    held: Examples,
-    subspace: SignalSubspace,
-    inputs: Tensors,
-    outputs: Tensors,
+    training: Examples,
+    calibration: Calibration,
+    inputs: tuple[TensorSpec, ...],
+    outputs: tuple[TensorSpec, ...],
     origin: Origin,
 ) -> Manifest:
-    graph = OnnxRuntime(folder / ONNX)
-    alone = _answers(net, graph, held, with_image=False)
-    seen = held.take(held.with_image)
-    both = _answers(net, graph, seen, with_image=True) if net.config.image and len(seen) else None
     return Manifest(
         format=FORMAT,
         name=name,
-        fibres=held.fibres,
+        fibres=training.fibres,
         basis=origin.basis,
         config=net.config,
-        grid=held.grid,
-        max_gap_nm=max(_MAX_GAP_NM, 3.0 * held.grid.step_nm),
+        grid=training.grid,
+        max_gap_nm=max(_MAX_GAP_NM, 3.0 * training.grid.step_nm),
         image=origin.image,
-        inputs=_specs(inputs),
-        outputs=_specs(outputs),
-        with_image=None if both is None else _intervals(both, seen),
-        without_image=_intervals(alone, held),
-        novelty=_novelty_limits(held, subspace, alone),
+        inputs=inputs,
+        outputs=outputs,
+        with_image=calibration.with_image,
+        without_image=calibration.without_image,
+        novelty=calibration.novelty,
         training=origin.record,
         versions=tuple(f"{package} {importlib.metadata.version(package)}" for package in _VERSIONS_OF),
         files=seal_files(folder, _FILES),
-    )
-
-
-def _answers(net: IsicNet, graph: OnnxRuntime, examples: Examples, with_image: bool) -> _Answers:
-    """Ask the graph one by one, as the station does."""
-    signal = signal_channels(examples.absorbance)
-    answers = []
-    for row in range(len(examples)):
-        plane = centre_crops(examples.images[examples.image_of[row]][None]) if with_image else None
-        answers.append(graph.infer(network_inputs(net.config, signal[row : row + 1], plane)))
-    error = None
-    if net.config.reconstruction:
-        error = reconstruction_error(signal, np.concatenate([answer["reconstruction"] for answer in answers]))
-    shares = np.concatenate([answer["shares"] for answer in answers]).astype(np.float64)
-    spread = np.concatenate([answer["spread"] for answer in answers]).astype(np.float64)
-    return _Answers(shares, spread, error)
-
-
-def _intervals(answers: _Answers, examples: Examples) -> IntervalTable:
-    return calibrate_intervals(answers.shares, answers.spread, examples.shares, examples.specimens)
-
-
-def _novelty_limits(held: Examples, subspace: SignalSubspace, alone: _Answers) -> NoveltyLimits:
-    inputs = signal_channels(held.absorbance).reshape(len(held), -1).astype(np.float64)
-    error = alone.rebuilding_error
-    return NoveltyLimits(
-        subspace=novelty_limit(subspace.residual(inputs), held.specimens, held.sources),
-        reconstruction=None if error is None else novelty_limit(error, held.specimens, held.sources),
     )
 
 

@@ -17,12 +17,12 @@ from models.isic_net import IsicNet
 from models.isic_net_config import IsicNetConfig
 from models.mindspore_import import ms, nn, ops
 from models.preprocessing import signal_channels
-from models.training.examples import Examples, centre_crops, draw_batch, row_weights, vary
+from models.training.drawn_fits import drawn_anchor
+from models.training.examples import Examples, centre_crops, draw_batch, row_weights
 from models.training.isic_loss import IsicLoss, LossWeights
-from models.training.linear_anchor import LinearAnchor, fit_anchor
+from models.training.linear_anchor import LinearAnchor
 
 _MIN_STEPS, _MAX_STEPS = 12, 120  # of an epoch
-_ANCHOR_ROWS = 3000  # rows that the linear calibration is fitted on, at most
 _WARM_UP = 0.05  # of the planned training
 _EVALUATION_BATCH = 32
 _BEST, _LAST = "best.safetensors", "last.safetensors"
@@ -75,7 +75,7 @@ def fit_network(
     """
     ms.set_seed(settings.seed)
     net = IsicNet(config)
-    place_anchor(net, fit_training_anchor(training, settings.seed))
+    place_anchor(net, drawn_anchor(training, settings.seed))
     watched = validation.take(_thinned(len(validation)))
     folder.mkdir(parents=True, exist_ok=True)
     begun = _begin(net, watched, folder) if not (folder / _LAST).is_file() else None
@@ -93,20 +93,6 @@ def fit_network(
     load_weights(net, load_file(folder / _BEST), folder / _BEST)
     net.set_train(False)
     return net, progress
-
-
-def fit_training_anchor(training: Examples, seed: int) -> LinearAnchor:
-    """Fit the linear calibration on drawn rows, half as measured and half varied as in training."""
-    generator = np.random.default_rng([seed, 0])
-    weights = row_weights(training)
-    count = min(_ANCHOR_ROWS, max(len(training), 300))
-    rows = generator.choice(len(training), count, p=weights)
-    varied, varied_shares = vary(training, rows, weights, generator)
-    absorbance = np.concatenate([training.absorbance[rows], varied])
-    shares = np.concatenate([training.shares[rows], varied_shares])
-    names = [training.specimens[row] for row in rows] * 2
-    inputs = signal_channels(absorbance).reshape(len(absorbance), -1).astype(np.float64)
-    return fit_anchor(inputs, shares, names)
 
 
 def place_anchor(net: IsicNet, anchor: LinearAnchor) -> None:

@@ -32,6 +32,12 @@ class LinearAnchor:
     bias: NDArray[np.float64]
     latent_variables: int
 
+    def shares(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (n, k) shares that are positive and sum to 1, for (n, inputs)."""
+        positive = np.maximum(inputs @ self.weight.T + self.bias, 1e-6)
+        normalised: NDArray[np.float64] = positive / positive.sum(axis=1, keepdims=True)
+        return normalised
+
 
 def fit_anchor(
     inputs: NDArray[np.float64], shares: NDArray[np.float64], groups: Sequence[str]
@@ -78,8 +84,12 @@ def _errors(
     largest = min(limit, len(fitted) - 1)
     if largest < 1 or np.ptp(shares[fitted], axis=0).max() == 0.0:
         return np.zeros(limit)
-    for count in range(1, largest + 1):
-        model = PLSRegression(count, scale=False).fit(inputs[fitted], shares[fitted])
-        predicted = np.clip(model.predict(inputs[left_out]).reshape(len(left_out), -1), 0.0, 1.0)
-        errors[count - 1] = float(np.abs(predicted - shares[left_out]).sum())
+    model = PLSRegression(largest, scale=False).fit(inputs[fitted], shares[fitted])
+    centred = inputs[left_out] - inputs[fitted].mean(axis=0)
+    predicted = np.tile(shares[fitted].mean(axis=0), (len(left_out), 1))
+    for count in range(largest):
+        # One fit serves all sizes: a latent variable adds its own term to the prediction.
+        scores = centred @ model.x_rotations_[:, count : count + 1]
+        predicted = predicted + scores @ model.y_loadings_[:, count : count + 1].T
+        errors[count] = float(np.abs(np.clip(predicted, 0.0, 1.0) - shares[left_out]).sum())
     return errors

@@ -27,6 +27,9 @@ MICROGRAPHS = ImageScale(side_px=224, um_per_pixel=1.0, min_um_per_pixel=0.5, ma
 BANDS = 160
 BASIS = "as labelled, percent by mass"
 _LEAST_IMAGES = 200  # micrographs below which an image encoder cannot be trained from nothing
+_LEAST_TO_HOLD_BACK = 40  # specimens below which none are held back to calibrate on
+HELD_BACK = "specimens that were held back"
+LEFT_OUT = "specimens left out in turn by the linear calibration, too few to hold any back"
 _LEAST_TO_DEAL = 4  # specimens of a main fibre below which all of them are needed to train
 
 
@@ -78,17 +81,20 @@ def train_isic_net(
     training = examples.take(split.train)
     work = out.with_name(out.name + ".training")
     net, progress = fit_network(training, examples.take(split.validate), config, settings, work)
-    held = examples.take(split.calibrate)
+    held = None if split.calibrate is None else examples.take(split.calibrate)
+    # Where none are held back, those that chose when to stop are known as well.
+    known = examples if held is None else training
+    judged = examples if held is None else held
     record = TrainingRecord(
         sets=tuple(_set_line(dataset) for dataset in datasets),
         median_shares=_median_shares(training),
-        calibrated_on=split.held_back,
-        calibration_specimens=len(set(held.specimens)),
+        calibrated_on=LEFT_OUT if held is None else HELD_BACK,
+        calibration_specimens=len(set(judged.specimens)),
         seed=seed,
         best_epoch=progress.best_epoch,
         validation_error=progress.best_error,
     )
-    return write_isic_checkpoint(out, net, training, held, Origin(BASIS, scale, record))
+    return write_isic_checkpoint(out, net, known, held, Origin(BASIS, scale, record))
 
 
 def _settings(seed: int, epochs: int | None, minutes: float | None, reads_image: bool) -> TrainingSettings:
@@ -130,31 +136,29 @@ def _set_line(dataset: Dataset) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Row numbers by use; `held_back` says in words what the calibration rows are."""
+    """Row numbers by use; `calibrate` is None where specimens have to be left out in turn instead."""
 
     train: NDArray[np.intp]
     validate: NDArray[np.intp]
-    calibrate: NDArray[np.intp]
-    held_back: str
+    calibrate: NDArray[np.intp] | None
 
 
 def split_examples(examples: Examples, seed: int) -> Split:
-    """Hold whole specimens back: 12 % to stop early, 18 % to calibrate; a rare fibre stays in training."""
+    """Hold whole specimens back, 12 % to stop early and 18 % to calibrate; a rare fibre stays in training.
+
+    Of fewer than 40 specimens a quarter is held back to stop early and none to calibrate; of fewer
+    than 4, none at all.
+    """
     main = [examples.fibres[index] for index in examples.shares.argmax(axis=1)]
-    specimen_main = dict(zip(examples.specimens, main, strict=True))
-    per_fibre = Counter(specimen_main.values())
+    per_fibre = Counter(dict(zip(examples.specimens, main, strict=True)).values())
     dealt = np.array([per_fibre[fibre] >= _LEAST_TO_DEAL for fibre in main])
     rare, common = np.flatnonzero(~dealt), np.flatnonzero(dealt)
-    names = [examples.specimens[row] for row in common]
+    names, strata = [examples.specimens[row] for row in common], [main[row] for row in common]
     if len(set(names)) < _LEAST_TO_DEAL:
         every = np.arange(len(examples))
-        return Split(every, every, every, "training specimens, because there are too few to hold any back")
-    strata = [main[row] for row in common]
-    if len(set(names)) < 40:
-        train, held = split_by_specimen(names, (0.75, 0.25), seed, strata)
-        words = "specimens that also chose when to stop training"
-        return Split(np.concatenate([common[train], rare]), common[held], common[held], words)
+        return Split(every, every, None)
+    if len(set(names)) < _LEAST_TO_HOLD_BACK:
+        train, validate = split_by_specimen(names, (0.75, 0.25), seed, strata)
+        return Split(np.concatenate([common[train], rare]), common[validate], None)
     train, validate, calibrate = split_by_specimen(names, (0.7, 0.12, 0.18), seed, strata)
-    return Split(
-        np.concatenate([common[train], rare]), common[validate], common[calibrate], "held-back specimens"
-    )
+    return Split(np.concatenate([common[train], rare]), common[validate], common[calibrate])

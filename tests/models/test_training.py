@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tiny_isic import AXIS_NM, SCALE, tiny_config, tiny_examples, write_folder
+from tiny_isic import AXIS_NM, SCALE, absorbance_of, tiny_config, tiny_examples, write_folder
 
 from models.calibration import calibrate_intervals, conformal_quantile
 from models.composition_predictor import IsicPredictor
@@ -15,12 +15,13 @@ from models.mindspore_import import ms
 from models.preprocessing import SpectrumGrid, signal_channels, snv
 from models.runtimes.runtime import open_runtime
 from models.training.augmentation import blended, other_unit
+from models.training.cross_fitting import leave_specimens_out
 from models.training.datasets import read_dataset, write_dataset
+from models.training.drawn_fits import drawn_anchor
 from models.training.examples import CROP_MARGIN_PX, common_grid, draw_batch, gather, row_weights
 from models.training.isic_fitting import (
     TrainingSettings,
     fit_network,
-    fit_training_anchor,
     place_anchor,
     training_step,
 )
@@ -36,7 +37,7 @@ def test_a_few_specimens_can_be_learnt_by_heart() -> None:
     ms.set_seed(0)
     examples = tiny_examples(8)
     net = IsicNet(tiny_config())
-    place_anchor(net, fit_training_anchor(examples, 0))
+    place_anchor(net, drawn_anchor(examples, 0))
     settings = replace(SMALL, learning_rate=3e-3, weight_decay=0.0)
     optimizer, step = training_step(net, settings)
     optimizer.learning_rate.set_data(ms.Tensor(3e-3, ms.float32))
@@ -111,11 +112,32 @@ def test_specimens_stay_whole_and_rare_fibres_stay_in_training() -> None:
     assert main[2] == 6
 
 
-def test_too_few_specimens_to_hold_any_back_are_all_used_and_that_is_said() -> None:
-    examples = tiny_examples(3)
-    split = split_examples(examples, seed=0)
-    assert len(split.train) == 3
-    assert "too few" in split.held_back
+def test_too_few_specimens_to_hold_any_back_are_all_used() -> None:
+    split = split_examples(tiny_examples(3), seed=0)
+    assert len(split.train) == len(split.validate) == 3
+    assert split.calibrate is None
+
+
+def test_specimens_left_out_in_turn_are_judged_by_fits_without_them() -> None:
+    examples = tiny_examples(20).take(np.arange(20).repeat(2))
+    left_out = leave_specimens_out(examples, seed=0)
+    assert sorted(left_out.rows) == list(range(40))
+    error = np.abs(left_out.shares - examples.shares[left_out.rows]).mean()
+    assert 0.0 < error < 0.1
+    strange = replace(examples, absorbance=examples.absorbance.copy())
+    strange.absorbance[:2] = absorbance_of(np.eye(3)[:1], AXIS_NM[::-1], np.random.default_rng(0)) @ (
+        examples.grid.resampling(AXIS_NM).T
+    )
+    residual = leave_specimens_out(strange, seed=0).residual
+    assert residual[left_out.rows < 2].min() > 3.0 * np.median(residual)
+
+
+def test_the_only_specimen_of_a_fibre_cannot_be_left_out() -> None:
+    examples = tiny_examples(12)
+    main = examples.shares.argmax(axis=1)
+    lone = examples.take(np.concatenate([np.flatnonzero(main < 2), np.flatnonzero(main == 2)[:1]]))
+    left_out = leave_specimens_out(lone, seed=0)
+    assert len(lone) - 1 not in left_out.rows
 
 
 def test_datasets_are_pooled_on_their_common_range(tmp_path: Path) -> None:

@@ -89,13 +89,14 @@ def tiny_checkpoint() -> Checkpoint:
     """A checkpoint with every part of the network, barely trained; written once a session."""
     from models.isic_net import IsicNet
     from models.mindspore_import import ms
+    from models.training.drawn_fits import drawn_anchor
     from models.training.isic_checkpoint import Origin, write_isic_checkpoint
-    from models.training.isic_fitting import fit_training_anchor, place_anchor
+    from models.training.isic_fitting import place_anchor
 
     ms.set_seed(5)
     net = IsicNet(tiny_config())
     examples = tiny_examples()
-    place_anchor(net, fit_training_anchor(examples, 0))
+    place_anchor(net, drawn_anchor(examples, 0))
     record = TrainingRecord(
         ("made up: 48 specimens, 48 spectra",), (0.3, 0.3, 0.3), "the same", 48, 0, 0, 0.1
     )
