@@ -78,10 +78,12 @@ def fit_network(
     place_anchor(net, drawn_anchor(training, settings.seed))
     watched = validation.take(_thinned(len(validation)))
     folder.mkdir(parents=True, exist_ok=True)
-    begun = _begin(net, watched, folder) if not (folder / _LAST).is_file() else None
     optimizer, step = training_step(net, settings)
-    progress = begun or _resume(net, optimizer, folder)
     answers = Answers(net)
+    if (folder / _LAST).is_file():
+        progress = _resume(net, optimizer, folder)
+    else:
+        progress = _begin(net, answers.errors(watched)[0], folder)
     weights = row_weights(training)
     started = clock() - progress.seconds
     while not _finished(progress, settings):
@@ -245,10 +247,9 @@ def _finished(progress: Progress, settings: TrainingSettings) -> bool:
     return progress.epoch >= settings.epochs or late or stuck
 
 
-def _begin(net: IsicNet, validation: Examples, folder: Path) -> Progress:
-    """Start with the linear calibration as the best so far: training has to improve on it."""
+def _begin(net: IsicNet, error: float, folder: Path) -> Progress:
+    """Start with the linear calibration as the best so far: training has to improve on its error."""
     (folder / "metrics.jsonl").unlink(missing_ok=True)
-    error = float(np.mean(Answers(net).errors(validation)[:1]))
     save_file(weights_of(net), folder / _BEST)
     progress = Progress(0, 0, error, 0.0)
     _log(folder, progress, math.nan, [error])
