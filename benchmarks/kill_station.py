@@ -59,7 +59,7 @@ def kill_repeatedly(folder: Path, kills: int, seed: int) -> Outcome:
         outcome.problems += _fsck(station, f"after kill {number}")
         sys.stdout.write(f"kill {number}: after {alive_s:.2f} s, {len(accepted)} accepted so far\n")
         sys.stdout.flush()
-    _recover(config, station)
+    outcome.problems += _recover(config, station)
     outcome.accepted = len(accepted)
     outcome.problems += _fsck(station, "after recovery") + _compare(station, accepted)
     return outcome
@@ -101,11 +101,13 @@ def _published(status: Path) -> tuple[str, int]:
     return document["state"], document["pid"]
 
 
-def _recover(config: Path, station: Path) -> None:
+def _recover(config: Path, station: Path) -> list[str]:
+    """Let the station come up, repair itself, and end as a service manager ends it."""
     daemon = _start(config)
     _wait_until_running(station, daemon)
     daemon.send_signal(signal.SIGTERM)
-    daemon.wait(60)
+    status = daemon.wait(60)
+    return [] if status == 0 else [f"after SIGTERM the station ended with status {status}"]
 
 
 def _accepted(station: Path) -> set[str]:

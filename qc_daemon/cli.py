@@ -7,7 +7,6 @@ is not available.
 import sys
 from collections.abc import Sequence
 
-import click
 import structlog
 import typer
 
@@ -19,6 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain lines: for logs, pipes and every terminal
 )
 for room in (line, archive, workshop):
     room.register(app)
@@ -28,16 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its status."""
     _log_to_stderr()
     try:
-        status = app(args=arguments, standalone_mode=False)
+        app(args=arguments)  # exits by itself; with 2 for wrong arguments
     except QcError as error:
         typer.echo(f"qc-daemon: {error}", err=True)
         sys.exit(error.exit_status)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    sys.exit(status if isinstance(status, int) else 0)
 
 
 def _log_to_stderr() -> None:

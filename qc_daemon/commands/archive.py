@@ -62,7 +62,7 @@ def report(
 
 def fsck(
     config: ConfigOption = DEFAULT_FILE, station: StationOption = None, as_json: JsonOption = False
-) -> int:
+) -> None:
     """Check every promise of the station from outside; exit status 1 if one is broken."""
     found = wiring.check_promises(wiring.station_folder(config, station))
     if as_json:
@@ -75,7 +75,7 @@ def fsck(
         for problem in found.problems:
             typer.echo(f"PROBLEM {problem}")
         typer.echo("clean" if found.ok else f"{len(found.problems)} problems")
-    return 0 if found.ok else 1
+    raise typer.Exit(0 if found.ok else 1)
 
 
 def history_sql(

@@ -92,7 +92,7 @@ def run(config: ConfigOption = DEFAULT_FILE) -> None:
         run_line(LineLoop(workplace, board), nightly_check(settings, board), stop)
 
 
-def check(config: ConfigOption = DEFAULT_FILE, as_json: JsonOption = False) -> int:
+def check(config: ConfigOption = DEFAULT_FILE, as_json: JsonOption = False) -> None:
     """Check configuration, database, model and instruments: one line each."""
     lines = check_everything(load_config(config))
     if as_json:
@@ -101,19 +101,19 @@ def check(config: ConfigOption = DEFAULT_FILE, as_json: JsonOption = False) -> i
         typer.echo(f"ok    configuration: {config}")
         for line in lines:
             typer.echo(f"{'ok  ' if line.ok else 'FAIL'}  {line.what}: {line.found}")
-    return 0 if all(line.ok for line in lines) else 1
+    raise typer.Exit(0 if all(line.ok for line in lines) else 1)
 
 
 def status(
     config: ConfigOption = DEFAULT_FILE, station: StationOption = None, as_json: JsonOption = False
-) -> int:
+) -> None:
     """Show the health of the running station; exit status 1 unless it runs without alarms."""
     found = read_status(status_file(station_folder(config, station)), SystemClock().now())
     if as_json:
         print_json(found)
     else:
         _print_status(found)
-    return 0 if found["state"] == "running" and not found["alarms"] else 1
+    raise typer.Exit(0 if found["state"] == "running" and not found["alarms"] else 1)
 
 
 def inspect(
@@ -124,7 +124,7 @@ def inspect(
     label: Annotated[str, typer.Option(help='Declared label: "cotton 60 polyester 40".')] = "",
     config: ConfigOption = DEFAULT_FILE,
     as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Inspect what lies in front of the instruments now; exit status 1 if the verdict is FAIL."""
     declared = parse_label(label) if label else None
     settings = load_config(config)
@@ -153,7 +153,7 @@ def inspect(
     else:
         _print_inspections([one])
         typer.echo(f"certificate: {report.path}")
-    return 1 if inspection.conclusion.verdict.outcome is Outcome.FAIL else 0
+    raise typer.Exit(1 if inspection.conclusion.verdict.outcome is Outcome.FAIL else 0)
 
 
 def _watched(inspections: Iterator[Shown], quiet: bool) -> list[Shown]:

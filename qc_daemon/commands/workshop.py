@@ -47,9 +47,9 @@ def emulate(
         Path | None, typer.Option(help="Scans or images to show; the virtual mill's if not given.")
     ] = None,
     fault: Annotated[list[str] | None, typer.Option(metavar="NAME[=VALUE]", help="Misbehave.")] = None,
-) -> int:
+) -> None:
     """Emulate an instrument; prints where to connect, obeys commands typed on stdin (try "help")."""
-    return wiring.emulate(instrument.value, replay, fault or [])
+    raise typer.Exit(wiring.emulate(instrument.value, replay, fault or []))
 
 
 def train(
