@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,17 +16,15 @@ from models.export import load_weights, weights_of
 from models.isic_net import IsicNet
 from models.isic_net_config import IsicNetConfig
 from models.mindspore_import import ms, nn, ops
-from models.preprocessing import signal_channels
 from models.training.drawn_fits import drawn_anchor
-from models.training.examples import Examples, centre_crops, draw_batch, row_weights
+from models.training.examples import Examples, draw_batch, row_weights
 from models.training.isic_loss import IsicLoss, LossWeights
 from models.training.linear_anchor import LinearAnchor
+from models.training.validation import Answers, thinned
 
 _MIN_STEPS, _MAX_STEPS = 12, 120  # of an epoch
 _WARM_UP = 0.05  # of the planned training
-_EVALUATION_BATCH = 32
 _BEST, _LAST = "best.safetensors", "last.safetensors"
-_VALIDATION_ROWS = 320  # looked at after an epoch, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ def fit_network(
     ms.set_seed(settings.seed)
     net = IsicNet(config)
     place_anchor(net, drawn_anchor(training, settings.seed))
-    watched = validation.take(_thinned(len(validation)))
+    watched = thinned(validation)
     folder.mkdir(parents=True, exist_ok=True)
     optimizer, step = training_step(net, settings)
     answers = Answers(net)
@@ -103,69 +101,6 @@ def place_anchor(net: IsicNet, anchor: LinearAnchor) -> None:
     net.anchor.bias.set_data(ms.Tensor(anchor.bias.astype(np.float32)))
     net.anchor.weight.requires_grad = False
     net.anchor.bias.requires_grad = False
-
-
-class Answers:
-    """The network's shares for many examples, in batches of one shape."""
-
-    def __init__(self, net: IsicNet) -> None:
-        self._net = net
-
-        def answer(signal: ms.Tensor, image: ms.Tensor, present: ms.Tensor) -> ms.Tensor:
-            return net(signal, image, present)[1]
-
-        def answer_signal(signal: ms.Tensor) -> ms.Tensor:
-            _, pooled, _ = net.signal_encoder(signal)
-            return ops.softmax(net.from_signal(signal, pooled)[1], -1)
-
-        self._answer, self._answer_signal = ms.jit(answer), ms.jit(answer_signal)
-
-    def errors(self, examples: Examples) -> list[float]:
-        """Return the mean absolute share error of the spectrum alone and, if there are images, of both."""
-        self._net.set_train(False)
-        signal = signal_channels(examples.absorbance)
-        alone = np.concatenate([self._alone(part) for part in _batches(signal)])[: len(signal)]
-        errors = [_specimen_error(alone, examples)]
-        if self._net.config.image and len(examples.with_image):
-            chosen = examples.take(examples.with_image)
-            both = np.concatenate([self._both(part) for part in _paired_batches(chosen)])[: len(chosen)]
-            errors.append(_specimen_error(both, chosen))
-        self._net.set_train(True)
-        return errors
-
-    def _alone(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
-        shares: NDArray[np.float32] = self._answer_signal(ms.Tensor(signal)).asnumpy()
-        return shares
-
-    def _both(self, pair: tuple[NDArray[np.float32], NDArray[np.float32]]) -> NDArray[np.float32]:
-        present = ms.Tensor(np.ones((len(pair[0]), 1), np.float32))
-        shares: NDArray[np.float32] = self._answer(ms.Tensor(pair[0]), ms.Tensor(pair[1]), present).asnumpy()
-        return shares
-
-
-def _specimen_error(predicted: NDArray[np.float32], examples: Examples) -> float:
-    """Mean over specimens of the mean absolute error of their rows."""
-    errors = np.abs(predicted - examples.shares).mean(axis=1)
-    _, inverse, counts = np.unique(np.array(examples.specimens), return_inverse=True, return_counts=True)
-    return float((np.bincount(inverse, errors) / counts).mean())
-
-
-def _thinned(count: int) -> NDArray[np.intp]:
-    """Return at most `_VALIDATION_ROWS` of `count` row numbers, evenly spread."""
-    return np.linspace(0, count - 1, min(count, _VALIDATION_ROWS)).astype(np.intp)
-
-
-def _batches(signal: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-    """Yield batches of one size, the last filled up by repeating rows."""
-    for start in range(0, len(signal), _EVALUATION_BATCH):
-        yield signal[np.arange(start, start + _EVALUATION_BATCH) % len(signal)]
-
-
-def _paired_batches(examples: Examples) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    for start in range(0, len(examples), _EVALUATION_BATCH):
-        rows = np.arange(start, start + _EVALUATION_BATCH) % len(examples)
-        images = examples.images[examples.image_of[rows]]
-        yield signal_channels(examples.absorbance[rows]), centre_crops(images)
 
 
 def _optimizer(net: IsicNet, settings: TrainingSettings) -> nn.Optimizer:
