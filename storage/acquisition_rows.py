@@ -74,15 +74,11 @@ def reference_row(session: Session, facts: ReferenceFacts) -> WhiteReferenceRow:
 
 def acquisition_facts_of(row: AcquisitionRow) -> AcquisitionFacts:
     """Return the facts that a row was made of."""
-    label = None
-    if row.label_text is not None:
-        lines = (DeclaredFibre(line.fibre, line.percent) for line in row.declared_fibres)
-        label = DeclaredLabel(row.label_text, tuple(lines))
     return AcquisitionFacts(
         number=row.number,
         accepted_at=row.accepted_at,
         id=row.id,
-        specimen=Specimen(row.specimen, row.lot, row.roll, row.position_m, label),
+        specimen=Specimen(row.specimen, row.lot, row.roll, row.position_m, label_of(row)),
         spectrometer=_identity_of(row.spectrometer),
         raw_format=row.raw_format,
         scan_sha256=row.scan_sha256,
@@ -93,6 +89,14 @@ def acquisition_facts_of(row: AcquisitionRow) -> AcquisitionFacts:
         triggered_monotonic_s=row.triggered_monotonic_s,
         acquire_seconds=row.acquire_seconds,
     )
+
+
+def label_of(row: AcquisitionRow) -> DeclaredLabel | None:
+    """Return the declared label as it was read when the specimen was measured."""
+    if row.label_text is None:
+        return None
+    lines = (DeclaredFibre(line.fibre, line.percent) for line in row.declared_fibres)
+    return DeclaredLabel(row.label_text, tuple(lines))
 
 
 def reference_facts_of(row: WhiteReferenceRow) -> ReferenceFacts:

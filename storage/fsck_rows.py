@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from qc_daemon.domain.composition import Evidence
 from qc_daemon.domain.reasons import ReasonCode
 from qc_daemon.domain.verdict import judge
-from storage.acquisition_rows import acquisition_facts_of
+from storage.acquisition_rows import acquisition_facts_of, label_of
 from storage.conclusion_rows import composition_of, tolerance_of, verdict_of
 from storage.journal_entry import facts_sha256
 from storage.open_work import Need, open_work
@@ -138,7 +138,7 @@ def _check_conclusions(session: Session, check: RowCheck) -> None:
         .options(
             selectinload(ConclusionRow.shares),
             selectinload(ConclusionRow.reasons),
-            joinedload(ConclusionRow.acquisition),
+            joinedload(ConclusionRow.acquisition).selectinload(AcquisitionRow.declared_fibres),
         )
         .order_by(ConclusionRow.sequence)
         .execution_options(yield_per=_ROWS_AT_ONCE)
@@ -153,7 +153,7 @@ def _check_conclusions(session: Session, check: RowCheck) -> None:
 
 
 def _conclusion_problems(row: ConclusionRow) -> Iterator[str]:
-    if row.evidence_sha256 is not None and row.acquisition.white is None:
+    if row.evidence_sha256 is not None and row.acquisition.white_reference_sequence is None:
         yield "it has a composition, but its acquisition has no white reference"
     try:
         composition = composition_of(row, _NO_EVIDENCE) if row.evidence_sha256 is not None else None
@@ -161,8 +161,7 @@ def _conclusion_problems(row: ConclusionRow) -> Iterator[str]:
     except ValueError as error:
         yield str(error)
         return
-    label = acquisition_facts_of(row.acquisition).specimen.label
     findings = [reason for reason in verdict.reasons if reason.code not in _JUDGEMENTS]
-    expected = judge(composition, label, tolerance_of(row), findings).outcome
+    expected = judge(composition, label_of(row.acquisition), tolerance_of(row), findings).outcome
     if expected is not verdict.outcome:
         yield f"its verdict is {verdict.outcome}, but its shares and label give {expected}"

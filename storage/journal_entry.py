@@ -12,7 +12,7 @@ acquisition: it is kept beside the database row and can be computed again from i
 import hashlib
 import json
 import struct
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -75,8 +75,8 @@ def _contents(body: bytes, start: int) -> tuple[bytes, ...]:
 
 def _header(facts: AcquisitionFacts) -> bytes:
     text = json.dumps(
-        asdict(facts),
-        default=_moment_text,
+        facts,
+        default=_plain,
         sort_keys=True,
         separators=(",", ":"),
         ensure_ascii=False,
@@ -91,9 +91,10 @@ def _header(facts: AcquisitionFacts) -> bytes:
         ) from error
 
 
-def _moment_text(value: object) -> str:
-    assert isinstance(value, datetime)
-    return utc_text(value)
+def _plain(value: Any) -> object:
+    if isinstance(value, datetime):
+        return utc_text(value)
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def _facts(header: dict[str, Any]) -> AcquisitionFacts:

@@ -81,6 +81,17 @@ def test_a_reference_that_cannot_be_stored_is_refused_and_the_old_one_stays(tmp_
         other.execute("ROLLBACK")
 
 
+def test_a_reference_that_waited_with_its_acquisition_does_not_replace_a_newer_one(tmp_path):
+    with station_store(tmp_path) as store:
+        other = locked(tmp_path)
+        store.add_acquisition(acquisition(white=white_reference(1)))
+        other.execute("ROLLBACK")
+        new = white_reference(2)
+        store.add_reference(new)
+        store.recover()
+        assert same(store.current_reference(SPECTROMETER.serial), new)
+
+
 def test_a_station_starts_while_its_database_is_locked(tmp_path):
     with station_store(tmp_path) as store:
         store.add_acquisition(acquisition())
@@ -150,6 +161,18 @@ def test_the_number_of_a_quarantined_acquisition_is_not_given_again(tmp_path):
         store.drain()
     with station_store(tmp_path) as store:
         assert store.add_acquisition(acquisition()).number == 2
+
+
+def test_a_quarantined_number_is_remembered_when_its_file_is_taken_away(tmp_path):
+    about = acquisition()
+    with station_store(tmp_path) as store:
+        store.add_acquisition(about)
+        with pytest.raises(IntegrityError, match="it is in quarantine"):
+            store.add_acquisition(about)
+    for file in (tmp_path / "quarantine").iterdir():
+        file.unlink()
+    with station_store(tmp_path) as store:
+        assert store.add_acquisition(acquisition()).number == 3
 
 
 def test_the_same_acquisition_again_is_kept_aside(tmp_path):

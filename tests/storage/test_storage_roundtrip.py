@@ -2,6 +2,7 @@
 
 import dataclasses
 from datetime import UTC
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from qc_daemon.domain.errors import InputError, IntegrityError, StoreUnavailable
 from qc_daemon.domain.inspection import Defect, ModelVersion
 from qc_daemon.domain.reasons import Reason, ReasonCode
 from qc_daemon.domain.verdict import DeclaredFibre, DeclaredLabel, Outcome, Tolerance, Verdict
+from storage.fsck import check_station
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 FINITE = st.floats(allow_nan=False, allow_infinity=False, width=64)
@@ -37,9 +39,19 @@ MOMENTS = st.datetimes(timezones=st.just(UTC))
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    with station_store(tmp_path_factory.mktemp("station")) as opened:
+def station(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("station")
+
+
+@pytest.fixture(scope="module")
+def store(station):
+    with station_store(station) as opened:
         yield opened
+
+
+def altered(station: Path) -> list[str]:
+    """What `fsck` takes for altered: no stored acquisition may look so."""
+    return [problem for problem in check_station(station).problems if "altered" in problem]
 
 
 @pytest.mark.parametrize(
@@ -54,10 +66,11 @@ def store(tmp_path_factory):
     ],
     ids=["whole", "bare", "camera failed", "no label", "minus zero", "factory reference"],
 )
-def test_an_acquisition_comes_back_equal(store, changes):
+def test_an_acquisition_comes_back_equal(store, station, changes):
     stored = acquisition(seed=5, **changes)
     number = store.add_acquisition(stored).number
     assert same(store.load_acquisition(number), stored)
+    assert altered(station) == []
 
 
 @st.composite
@@ -76,12 +89,13 @@ def specimens(draw):
     repeats=st.integers(0, 2**62),
     size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
 )
-def test_any_acquisition_comes_back_equal(store, about, seed, moment, seconds, repeats, size):
+def test_any_acquisition_comes_back_equal(store, station, about, seed, moment, seconds, repeats, size):
     image = frame(seed, *size, captured_at=moment, captured_monotonic_s=seconds, repeats=repeats)
     stored = acquisition(
         specimen=about, scan=scan(seed), frame=image, triggered_at=moment, acquire_seconds=seconds
     )
     assert same(store.load_acquisition(store.add_acquisition(stored).number), stored)
+    assert altered(station) == []
 
 
 @st.composite
