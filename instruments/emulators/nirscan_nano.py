@@ -59,7 +59,6 @@ class NanoEmulator:
         self._uart = NanoUart(self._device, self._faults)
         self._paced = paced
         self._outgoing: deque[tuple[float, bytes]] = deque()
-        self._line_free_s = 0.0
         for fault in faults:
             self._start_fault(fault)
 
@@ -107,13 +106,12 @@ class NanoEmulator:
                 return
 
     def _schedule(self, reply: Reply, now_s: float) -> None:
-        moment_s = max(now_s + reply.delay_s, self._line_free_s)
+        moment_s = now_s + reply.delay_s
         size = _PIECE if self._paced else len(reply.data)
         for start in range(0, len(reply.data), size):
             piece = reply.data[start : start + size]
             moment_s += self._seconds_of(piece)
             self._outgoing.append((moment_s, piece))
-        self._line_free_s = moment_s
 
     def _seconds_of(self, data: bytes) -> float:
         return len(data) / _BYTES_PER_S if self._paced else 0.0
@@ -169,7 +167,6 @@ class NanoEmulator:
 
     def _cut_power(self) -> None:
         self._outgoing.clear()
-        self._line_free_s = 0.0
         self._uart.reboot(time.monotonic())
 
 

@@ -70,33 +70,6 @@ class Tape:
             raise ValueError(f"repeats is {self.repeats}, expected 1 to 65535")
 
 
-def make_tape(
-    wavelength_nm: NDArray[np.float64],
-    sample_counts: NDArray[np.int64],
-    reference_counts: NDArray[np.int64],
-    names: tuple[str, ...],
-    serial: str,
-    pga_gain: int = 64,
-    repeats: int = 6,
-) -> Tape:
-    """Return a tape of (n, b) scans against one (b,) reference, without recorded conditions."""
-    unknown = np.full(len(names), np.nan)
-    return Tape(
-        wavelength_nm=wavelength_nm,
-        sample_counts=sample_counts,
-        reference_counts=reference_counts[np.newaxis],
-        reference_index=np.zeros(len(names), dtype=np.int64),
-        system_temperature_c=unknown,
-        detector_temperature_c=unknown,
-        humidity_percent=unknown,
-        lamp_photodiode_counts=unknown,
-        names=names,
-        serial=serial,
-        pga_gain=pga_gain,
-        repeats=repeats,
-    )
-
-
 def write_tape(path: Path, tape: Tape) -> None:
     """Write a tape as an npz file with one array per field."""
     with path.open("wb") as file:
@@ -132,8 +105,8 @@ def counts_of_absorbance(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return sample and reference counts (n, b) that give absorbance (n, b) back.
 
-    For recordings without counts. The flat reference is where the instrument's automatic gain aims, at
-    90 % of full scale.
+    For recordings without counts. The flat reference is half of the converter's range, so that a
+    specimen brighter than the reference (recordings go down to -0.09) does not clip.
     """
-    reference = np.full(absorbance.shape, np.rint(0.9 * 2**23))
+    reference = np.full(absorbance.shape, 2.0**22)
     return np.rint(reference * 10.0**-absorbance), reference

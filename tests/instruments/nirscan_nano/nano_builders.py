@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from instruments.emulators.tape import Tape, make_tape
+from instruments.emulators.tape import Tape
 from instruments.nirscan_nano.axis import ColumnAxis
 from instruments.nirscan_nano.scan_container import ScanRecord, first_black, with_black_values
 
@@ -45,10 +45,18 @@ def a_tape(rows: int = 3, bands: int = 228) -> Tape:
     wavelength_nm = np.linspace(900.0, 1700.0, bands)
     white = np.rint(300_000 + 250_000 * np.sin(np.linspace(0.3, 2.8, bands))).astype(np.int64)
     shares = np.linspace(0.4, 0.8, rows)[:, np.newaxis] + 0.1 * np.cos(np.arange(bands) / 9.0)
-    return make_tape(
+    unknown = np.full(rows, np.nan)
+    return Tape(
         wavelength_nm=wavelength_nm,
         sample_counts=np.rint(white * shares).astype(np.int64),
-        reference_counts=white,
+        reference_counts=white[np.newaxis],
+        reference_index=np.zeros(rows, dtype=np.int64),
+        system_temperature_c=unknown,
+        detector_temperature_c=unknown,
+        humidity_percent=unknown,
+        lamp_photodiode_counts=unknown,
         names=tuple(f"specimen {row}" for row in range(rows)),
         serial="EM-0042",
+        pga_gain=64,
+        repeats=6,
     )

@@ -34,6 +34,13 @@ def test_a_curved_axis_follows_the_quadratic() -> None:
     assert wavelengths_nm(axis)[0] == pytest.approx(1647.5, abs=1e-9)
 
 
+def test_a_whole_column_is_not_cut_to_the_one_below_by_a_rounding_error() -> None:
+    # 900 nm lies at column 375 and 1102 nm at column 175, but the square root says 374.9999999999999.
+    axis = ColumnAxis(1265.625, -0.9, -0.0002, 900, 1102, 101, 7)
+    columns = 375.0 - 2.0 * np.arange(101)
+    assert wavelengths_nm(axis) == pytest.approx(1265.625 - 0.9 * columns - 0.0002 * columns**2, abs=1e-9)
+
+
 def test_a_recorded_axis_starts_and_ends_as_in_the_makers_table() -> None:
     nm = wavelengths_nm(AXIS)
     assert nm[:4] == pytest.approx([901.509839, 905.375756, 909.237442, 913.094897], abs=1e-6)

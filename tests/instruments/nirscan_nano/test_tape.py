@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from nano_builders import a_tape
 
-from instruments.emulators.tape import Tape, read_tape, write_tape
+from instruments.emulators.tape import Tape, counts_of_absorbance, read_tape, write_tape
 from qc_daemon.domain.errors import DatasetError
 
 
@@ -46,6 +46,14 @@ def test_the_same_tape_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_a_tape_that_contradicts_itself_is_not_made(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(a_tape(), **changes)  # type: ignore[arg-type]
+
+
+def test_counts_made_of_absorbance_give_it_back_without_clipping() -> None:
+    absorbance = np.array([[-0.2, 0.0, 0.5, 1.5], [3.0, 0.1, -0.09, 0.3]])
+    sample, reference = counts_of_absorbance(absorbance)
+    assert np.abs(np.log10(reference / sample) - absorbance).max() < 1e-4
+    assert np.array_equal(sample, np.rint(sample))
+    assert max(sample.max(), reference.max()) < 0.9 * 2**23
 
 
 def test_what_is_no_tape_is_named_in_one_line(tmp_path: Path) -> None:
