@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from instruments.emulators.process import EmulatorProcess
-from instruments.emulators.tape import Tape
+from instruments.emulators.tape import Tape, write_tape
 from instruments.nirscan_nano.driver import NirscanNano
 from instruments.nirscan_nano.scan_container import decode_raw_scan
 from instruments.transport import SerialLink
@@ -50,6 +50,28 @@ def test_each_row_of_the_tape_comes_through_to_the_count(
         assert np.abs(scan.wavelength_nm - tape.wavelength_nm).max() < 1e-6
         assert np.array_equal(decode_raw_scan(scan.raw).counts, scan.counts)
         assert scan.dark_counts[0] > 0
+
+
+def test_recorded_scans_come_through_to_the_count(qc_data: Path, tmp_path: Path) -> None:
+    with np.load(qc_data / "nirscan_3garments" / "spectra.npz") as table:
+        wavelength_nm, counts = table["wavelength_nm"], table["sample"][::80].astype(np.int64)
+        white = table["reference_per_class"][:1].astype(np.int64)
+    unknown = np.full(len(counts), np.nan)
+    tape = Tape(
+        wavelength_nm, counts, white, np.zeros(len(counts), dtype=np.int64), unknown, unknown, unknown, unknown,
+        tuple(str(row) for row in range(len(counts))), "5510004", 64, 6,
+    )  # fmt: skip
+    write_tape(tmp_path / "recorded.npz", tape)
+    options = ["--tape", str(tmp_path / "recorded.npz"), "--scan-time-s", "0", "--unpaced"]
+    with (
+        EmulatorProcess("instruments.emulators.nirscan_nano", options) as emulator,
+        NirscanNano(SerialLink(emulator.ready["port"]), SystemClock()) as nano,
+    ):
+        for row, expected in enumerate(counts):
+            emulator.tell(f"present {row}")
+            scan = nano.measure()
+            assert np.array_equal(scan.net_counts, expected)
+            assert np.abs(scan.wavelength_nm - wavelength_nm).max() < 1e-6
 
 
 def test_white_tile_and_factory_reference_are_the_reference_of_the_tape(
