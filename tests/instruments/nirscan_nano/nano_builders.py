@@ -9,8 +9,8 @@ from instruments.emulators.tape import Tape
 from instruments.nirscan_nano.axis import ColumnAxis
 from instruments.nirscan_nano.scan_container import ScanRecord, first_black, with_black_values
 
-# The coefficients of a recorded scan (serial 5510004).
-AXIS = ColumnAxis(1775.681134595286, -0.9167662465837856, -0.00023506500482154563, 900, 1700, 228, 6)
+# Coefficients as a device may have them.
+AXIS = ColumnAxis(1780.5, -0.92, -0.00023, 900, 1700, 228, 6)
 
 
 def a_record(**changes: Any) -> ScanRecord:
@@ -24,15 +24,15 @@ def a_record(**changes: Any) -> ScanRecord:
         humidity_percent=40.5,
         lamp_photodiode=3803,
         scan_index=7,
-        shift_coefficients=np.array([-10.5, 0.076, -0.000134]),
+        shift_coefficients=np.array([-11.25, 0.0785, -0.00015]),
         axis=AXIS,
-        serial="5510004",
+        serial="1234567",
         first_black=first_black(228),
         black_period=25,
         pga_gain=64,
         scan_type=0,
         config_index=5,
-        config_serial=b"5510004\0",
+        config_serial=b"1234567\0",
         config_name="Column 1",
         repeats=6,
         adc=with_black_values(counts, 100_000),

@@ -41,12 +41,6 @@ def test_a_whole_column_is_not_cut_to_the_one_below_by_a_rounding_error() -> Non
     assert wavelengths_nm(axis) == pytest.approx(1265.625 - 0.9 * columns - 0.0002 * columns**2, abs=1e-9)
 
 
-def test_a_recorded_axis_starts_and_ends_as_in_the_makers_table() -> None:
-    nm = wavelengths_nm(AXIS)
-    assert nm[:4] == pytest.approx([901.509839, 905.375756, 909.237442, 913.094897], abs=1e-6)
-    assert nm[-2:] == pytest.approx([1697.492221, 1701.312548], abs=1e-6)
-
-
 @pytest.mark.parametrize(
     ("low", "high", "bands"),
     [

@@ -26,7 +26,7 @@ SCAN = encode_scan(a_record())
 
 def _set_up(estimated_ms: int = 0) -> list[Answer]:
     estimate = ok(estimated_ms.to_bytes(4, "little"))
-    identity = [ok(b"\0\1\2\0" + bytes(24)), ok(b"5510004\0"), ok(b"NIRscan Nano\0\0\0\0")]
+    identity = [ok(b"\0\1\2\0" + bytes(24)), ok(b"1234567\0"), ok(b"NIRscan Nano\0\0\0\0")]
     return [*identity, estimate, IDLE, ok(), ok(), ok(), estimate]
 
 
@@ -46,7 +46,7 @@ def _opened(
 
 def test_a_start_whose_reply_is_lost_is_not_sent_again_when_the_device_scans() -> None:
     nano, link = _opened(IDLE, SILENCE, RUNNING, NOT_YET, DONE, NO_ERROR, *_file(SCAN))
-    assert nano.measure().serial == "5510004"
+    assert nano.measure().serial == "1234567"
     assert link.commands().count(Command.START_SCAN) == 1
     assert link.exhausted
 

@@ -12,15 +12,15 @@ from qc_daemon.domain.errors import DatasetError
 
 CSV = """\
 Method:,Column 1,,
-Host Date-Time:,18/4/24 @ 9:5:44,,
+Host Date-Time:,18/4/25 @ 9:5:44,,
 Header Version:,1,,
-System Temp (C):,30.53,,
-Detector Temp (C):,27.56,,
+System Temp (C):,31.07,,
+Detector Temp (C):,29.41,,
 Humidity (%):,27,,
-Lamp PD:,3831,,
-Shift Vector Coefficients:,-10.5391,0.0761263,-0.000134223,,
-Pixel to Wavelength Coefficients:,1775.68,-0.916766,-0.000235065,,
-Serial Number:,5510004,,
+Lamp PD:,3820,,
+Shift Vector Coefficients:,-11.25,0.0785,-0.00015,,
+Pixel to Wavelength Coefficients:,1780.5,-0.92,-0.00023,,
+Serial Number:,1234567,,
 Scan Config Name:,Column 1,,
 Scan Config Type:,Slew,,
 Section 1,,
@@ -55,8 +55,8 @@ def test_a_csv_gives_scan_and_reference_as_the_device_would_have_sent_them(tmp_p
     assert recorded.scan.dark_counts.tolist() == [0.0] * 5
     assert recorded.scan.settings == recorded.reference.settings
     assert recorded.scan.settings.scans_averaged == 6
-    assert recorded.scan.conditions.system_temperature_c == 30.53
-    assert recorded.scan.serial == "5510004"
+    assert recorded.scan.conditions.system_temperature_c == 31.07
+    assert recorded.scan.serial == "1234567"
 
 
 def test_the_raw_bytes_of_a_csv_scan_decode_to_the_same_scan(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_the_raw_bytes_of_a_csv_scan_decode_to_the_same_scan(tmp_path: Path) -> 
     again = decode_raw_scan(scan.raw)
     assert np.array_equal(again.counts, scan.counts)
     assert np.array_equal(again.wavelength_nm, scan.wavelength_nm)
-    assert decode_scan(scan.raw).device_time == bytes((24, 4, 18, 4, 9, 5, 44))
+    assert decode_scan(scan.raw).device_time == bytes((25, 4, 18, 5, 9, 5, 44))
 
 
 @pytest.mark.parametrize("change", [lambda text: "\ufeff" + text, lambda text: text.replace("\n", "\r\n")])
@@ -97,22 +97,22 @@ def test_a_dat_file_is_the_bytes_of_scan_and_reference(tmp_path: Path) -> None:
             "Wavelength,Abs",
             'no table; expected a row "Wavelength (nm),Absorbance (AU)',
         ),
-        ("Serial Number:,5510004,,\n", "", 'no value for "Serial Number"; expected the header'),
-        ("Serial Number:,5510004", "Serial Number:,", 'no value for "Serial Number"'),
-        ("System Temp (C):,30.53", "System Temp (C):,warm", '"System Temp (C)" is "warm"; expected a number'),
-        ("System Temp (C):,30.53", "System Temp (C):,290", "system temperature is 29000, expected"),
+        ("Serial Number:,1234567,,\n", "", 'no value for "Serial Number"; expected the header'),
+        ("Serial Number:,1234567", "Serial Number:,", 'no value for "Serial Number"'),
+        ("System Temp (C):,31.07", "System Temp (C):,warm", '"System Temp (C)" is "warm"; expected a number'),
+        ("System Temp (C):,31.07", "System Temp (C):,290", "system temperature is 29000, expected"),
         ("PGA Gain:,64", "PGA Gain:,1e300", "expected the header of a NIRscan Nano file"),
         (
-            "-10.5391,0.0761263,",
-            "-10.5391,",
-            '"Shift Vector Coefficients" is "-10.5391,-0.000134223,"; expected 3',
+            "-11.25,0.0785,",
+            "-11.25,",
+            '"Shift Vector Coefficients" is "-11.25,-0.00015,"; expected 3',
         ),
         (
-            "18/4/24 @ 9:5:44",
-            "31/2/24 @ 9:5:44",
-            '"Host Date-Time" is "31/2/24 @ 9:5:44"; expected day/month',
+            "18/4/25 @ 9:5:44",
+            "31/2/25 @ 9:5:44",
+            '"Host Date-Time" is "31/2/25 @ 9:5:44"; expected day/month',
         ),
-        ("18/4/24 @ 9:5:44", "yesterday", '"Host Date-Time" is "yesterday"; expected day/month/year'),
+        ("18/4/25 @ 9:5:44", "yesterday", '"Host Date-Time" is "yesterday"; expected day/month/year'),
     ],
 )
 def test_what_is_wrong_with_a_csv_is_said_in_one_line(

@@ -57,10 +57,8 @@ def test_recorded_scans_come_through_to_the_count(qc_data: Path, tmp_path: Path)
         wavelength_nm, counts = table["wavelength_nm"], table["sample"][::80].astype(np.int64)
         white = table["reference_per_class"][:1].astype(np.int64)
     unknown = np.full(len(counts), np.nan)
-    tape = Tape(
-        wavelength_nm, counts, white, np.zeros(len(counts), dtype=np.int64), unknown, unknown, unknown, unknown,
-        tuple(str(row) for row in range(len(counts))), "5510004", 64, 6,
-    )  # fmt: skip
+    names, first = tuple(str(row) for row in range(len(counts))), np.zeros(len(counts), dtype=np.int64)
+    tape = Tape(wavelength_nm, counts, white, first, *[unknown] * 4, names, "REPLAYED", 64, 6)
     write_tape(tmp_path / "recorded.npz", tape)
     options = ["--tape", str(tmp_path / "recorded.npz"), "--scan-time-s", "0", "--unpaced"]
     with (

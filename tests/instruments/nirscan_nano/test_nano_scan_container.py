@@ -18,15 +18,14 @@ from instruments.nirscan_nano.scan_container import (
 from qc_daemon.domain.errors import ProtocolError
 from qc_daemon.domain.spectrum import ScanSettings
 
-# The first 81 bytes of a scan recorded from a device (serial 5510004): all but the values.
-RECORDED_HEAD = bytes.fromhex(
-    "74706c00750e00005328756323636363636363636a6a7676752428662366232963237663636363766323632376766376"
-    "7669232900140000000300000003000000080000000800000028000000 60030000"
-)
+# The table's first 81 bytes: magic and flags, total length, type string, array lengths.
+HEAD = b"tpl\0" + b"\x75\x0e\0\0" + b"S(uc#cccccccjjvvu$(f#f#)c#vccccvc#c#vvcvvi#)\0"
+HEAD += b"".join(length.to_bytes(4, "little") for length in (20, 3, 3, 8, 8, 40, 864))
 
 
-def test_the_encoder_writes_the_head_of_a_recorded_scan() -> None:
-    assert encode_scan(a_record())[:81] == RECORDED_HEAD
+def test_a_scan_starts_with_the_head_of_the_table() -> None:
+    assert len(HEAD) == 81
+    assert encode_scan(a_record())[:81] == HEAD
 
 
 def test_fields_stand_at_the_bytes_of_the_table() -> None:
@@ -35,11 +34,11 @@ def test_fields_stand_at_the_bytes_of_the_table() -> None:
     assert blob[85:105] == b"Column 1".ljust(20, b"\0")
     assert blob[105:112] == bytes((26, 11, 24, 2, 10, 30, 0))
     assert struct.unpack_from("<hhHHI", blob, 112) == (3125, -250, 4050, 3803, 7)
-    assert struct.unpack_from("<3d", blob, 124) == (-10.5, 0.076, -0.000134)
+    assert struct.unpack_from("<3d", blob, 124) == (-11.25, 0.0785, -0.00015)
     assert struct.unpack_from("<3d", blob, 148) == (AXIS.c0, AXIS.c1, AXIS.c2)
-    assert blob[172:180] == b"5510004\0"
+    assert blob[172:180] == b"1234567\0"
     assert struct.unpack_from("<HBBBBH", blob, 180) == (237, 24, 25, 64, 0, 5)
-    assert blob[188:196] == b"5510004\0"
+    assert blob[188:196] == b"1234567\0"
     assert blob[196:236] == b"Column 1".ljust(40, b"\0")
     assert struct.unpack_from("<HHBHH", blob, 236) == (900, 1700, 6, 228, 6)
     assert struct.unpack_from("<3i", blob, 245) == (200_000, 200_010, 200_020)
@@ -58,7 +57,7 @@ def test_a_scan_says_counts_dark_level_settings_and_conditions() -> None:
     assert scan.conditions.detector_temperature_c == -2.5
     assert scan.conditions.humidity_percent == 40.5
     assert scan.conditions.lamp_photodiode_counts == 3803
-    assert (scan.serial, scan.raw_format) == ("5510004", "nirscan-nano")
+    assert (scan.serial, scan.raw_format) == ("1234567", "nirscan-nano")
 
 
 def test_the_raw_bytes_decode_to_the_same_scan_again() -> None:
