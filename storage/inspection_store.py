@@ -21,10 +21,11 @@ from storage.acquisition_rows import add_acquisition_row, reference_row
 from storage.conclusion_contents import contents_of
 from storage.conclusion_rows import conclusion_row, model_rows, require_belonging
 from storage.database import DatabaseBusy, one_line_errors, open_writer
-from storage.durable_files import make_folder
+from storage.durable_files import flush_folder, make_folder
 from storage.facts import AcceptedEntry, Decoders, accept, reference_contents, reference_facts
 from storage.inspection_reader import SqlInspectionReader
 from storage.journal import EntryName, read_entry
+from storage.journal_entry import facts_sha256
 from storage.open_work import set_open_work
 from storage.schema import upgrade
 from storage.station_events import add_quarantine_row, clear_alarm, raise_alarm
@@ -262,12 +263,15 @@ class SqlInspectionStore(SqlInspectionReader):
         facts = entry.facts
         self._blobs.put(entry.contents)
         with self._writing() as session:
-            known = session.scalar(select(AcquisitionRow.number).where(AcquisitionRow.id == facts.id))
+            query = select(AcquisitionRow.number, AcquisitionRow.facts_sha256)
+            known = session.execute(query.where(AcquisitionRow.id == facts.id)).one_or_none()
             if known is None:
                 add_acquisition_row(session, facts)
                 set_open_work(session, facts.number, "conclusion")
-            elif known != facts.number:
-                raise IntegrityError(f"acquisition {facts.id} is already stored as number {known}")
+            elif known.number != facts.number:
+                raise IntegrityError(f"acquisition {facts.id} is already stored as number {known.number}")
+            elif known.facts_sha256 != facts_sha256(facts):
+                raise IntegrityError(f"acquisition {facts.id} is already stored with other facts")
         self._journal.remove(path)  # only now: contents and row are on disk
 
     def _record_quarantined(self) -> None:
@@ -299,6 +303,7 @@ class SqlInspectionStore(SqlInspectionReader):
         try:
             for path in (folder.path, folder.journal, folder.quarantine, folder.blobs):
                 make_folder(path)
+                flush_folder(path)  # a crash may have left names in it that are not on disk
         except OSError as error:
             raise StoreUnavailable(f"{error.filename}: {error.strerror}") from error
 

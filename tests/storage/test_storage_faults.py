@@ -1,5 +1,6 @@
 """Locked, moved, full, failing: acquisitions go on or are refused, and none is lost or doubled."""
 
+import dataclasses
 import errno
 import os
 import subprocess
@@ -130,6 +131,17 @@ def test_an_entry_that_is_in_the_database_already_is_not_stored_twice(tmp_path):
         assert store.recover().drained == Drained((1,), (), ())
         assert store.unconcluded() == [1]
     assert check_station(tmp_path).ok
+
+
+def test_other_facts_under_a_stored_number_and_id_are_kept_aside(tmp_path):
+    about = acquisition()
+    with station_store(tmp_path) as store:
+        store.add_acquisition(about)
+        other = accept(dataclasses.replace(about, acquire_seconds=9.0), 1, NOON)
+        Journal(tmp_path / "journal", tmp_path / "quarantine").append(other)
+        assert store.recover().drained.quarantined == (1,)
+        assert "already stored with other facts" in store.active_alarms()[0].message
+        assert same(store.load_acquisition(1), about)
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b"x" + data[1:]])
