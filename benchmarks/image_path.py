@@ -1,0 +1,145 @@
+"""How well debris is found and filled, and how often the defect detector is right.
+
+    python -m benchmarks.image_path
+
+On virtual fields, whose truth is known; with QC_DATA also on recorded fabrics with stain masks.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.debris_detector import find_debris, find_opaque_debris, find_stains
+from models.defect_detector import ClassicalDefectDetector
+from models.image_cleaner import ClassicalImageCleaner, fill_holes
+from models.virtual_mill.endmembers import FIBRES
+from models.virtual_mill.micrographs import Micrograph, render_micrograph
+from qc_daemon.domain.image import CleanedImage, Frame
+from qc_daemon.domain.spectrum import InstrumentIdentity
+
+SEED = 41
+FIELDS = 200
+
+Pixels = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+
+def main() -> None:
+    """Print the four tables."""
+    dirty = list(fields(FIELDS, pieces=(1, 2, 3)))
+    clean = list(fields(2 * FIELDS, pieces=(0,)))
+    print("debris detection")
+    report_masks("virtual fields", find_opaque_debris, [(m.pixels, m.debris_mask) for m in dirty])
+    wrong = np.mean([find_opaque_debris(m.pixels).any() for m in clean])
+    area = np.mean([find_opaque_debris(m.pixels).mean() for m in clean])
+    print(
+        f"  {'clean virtual fields':<22} {100 * wrong:.1f} % have a finding, {100 * area:.3f} % of the area"
+    )
+    if "QC_DATA" in os.environ:
+        stains = list(stained_fabrics(Path(os.environ["QC_DATA"]) / "fabric_stain_hsst"))
+        report_masks("stained fabrics", find_debris, stains)
+        report_masks("  of these, as stains", find_stains, stains)
+    print("filling holes of debris size in clean fields: PSNR inside the hole, CPU time")
+    for method in ("telea", "fsr"):
+        report_filling(method, clean[:60], [m.debris_mask for m in dirty[:60]])
+    report_cleaner(dirty)
+    print("defects")
+    report_defects(clean)
+
+
+def fields(count: int, pieces: Sequence[int]) -> Iterator[Micrograph]:
+    """Render fields of one or two fibres with so many pieces of debris in turn."""
+    for index in range(count):
+        generator = np.random.default_rng([SEED, len(pieces), index])
+        first, second = generator.choice(len(FIBRES), 2, replace=False)
+        share = float(generator.choice([1.0, generator.uniform(0.2, 0.8)]))
+        shares = {FIBRES[first]: share, FIBRES[second]: 1.0 - share}
+        yield render_micrograph(shares, generator, debris_pieces=pieces[index % len(pieces)])
+
+
+def stained_fabrics(folder: Path) -> Iterator[tuple[Pixels, Mask]]:
+    """Read images of fabrics and the masks that people drew."""
+    for path in sorted((folder / "images").glob("*.jpg")):
+        mask = cv2.imread(str(folder / "annotations" / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE)
+        yield cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB), mask > 127
+
+
+def report_masks(name: str, find: Callable[[Pixels], Mask], pairs: Sequence[tuple[Pixels, Mask]]) -> None:
+    """Print overlap, recall and precision of a mask finder."""
+    pairs = [(pixels, truth) for pixels, truth in pairs if truth.any()]
+    found = [find(pixels) for pixels, _ in pairs]
+    both = [float((mask & truth).sum()) for mask, (_, truth) in zip(found, pairs, strict=True)]
+    either = [float((mask | truth).sum()) for mask, (_, truth) in zip(found, pairs, strict=True)]
+    recall = [hit / float(truth.sum()) for hit, (_, truth) in zip(both, pairs, strict=True)]
+    precision = sum(both) / max(sum(float(mask.sum()) for mask in found), 1.0)
+    noticed = sum(share > 0.3 for share in recall)
+    print(
+        f"  {name:<22} IoU {np.mean(np.divide(both, either)):.2f}   recall {np.mean(recall):.2f}   "
+        f"precision {precision:.2f}   recall above 0.3 in {noticed} of {len(pairs)}"
+    )
+
+
+def report_filling(method: str, clean: Sequence[Micrograph], masks: Sequence[Mask]) -> None:
+    """Print how close filled pixels come to the truth that was under them."""
+    errors, seconds = [], []
+    for field, mask in zip(clean, masks, strict=True):
+        if mask.any() and mask.mean() < 0.3:
+            started = time.process_time()
+            filled = fill_holes(field.pixels, mask, method)  # type: ignore[arg-type]
+            seconds.append(time.process_time() - started)
+            errors.append(np.mean((filled[mask].astype(float) - field.pixels[mask]) ** 2))
+    psnr = 10.0 * np.log10(255.0**2 / np.array(errors))
+    print(f"  {method:<6} {np.mean(psnr):.1f} dB   {1e3 * np.mean(seconds):.0f} ms   of {len(errors)}")
+
+
+def report_cleaner(dirty: Sequence[Micrograph]) -> None:
+    """Print the time of the station's cleaner on 512 x 512 mosaics of four fields."""
+    cleaner, seconds = ClassicalImageCleaner(), []
+    for start in range(0, 80, 4):
+        four = [field.pixels for field in dirty[start : start + 4]]
+        mosaic = np.vstack([np.hstack(four[:2]), np.hstack(four[2:])])
+        started = time.process_time()
+        cleaner.clean(frame_of(mosaic))
+        seconds.append(time.process_time() - started)
+    median_ms, max_ms = 1e3 * float(np.median(seconds)), 1e3 * max(seconds)
+    print(f"  station's cleaner, 512 x 512: {median_ms:.0f} ms median, {max_ms:.0f} ms at most")
+
+
+def report_defects(clean: Sequence[Micrograph]) -> None:
+    """Print false alarms on clean fields and how many holes of three sizes are found."""
+    detector, cleaner = ClassicalDefectDetector(), ClassicalImageCleaner()
+    alarms = [bool(detector.find(cleaner.clean(frame_of(field.pixels)))) for field in clean]
+    print(f"  false alarms on clean virtual fields: {sum(alarms)} of {len(alarms)}")
+    for diameter_px in (130, 150, 200):
+        found = [
+            any(d.kind == "hole" for d in detector.find(with_hole(field, diameter_px))) for field in clean
+        ]
+        print(f"  holes of {diameter_px} µm found: {sum(found)} of {len(found)}")
+
+
+def with_hole(field: Micrograph, diameter_px: int) -> CleanedImage:
+    """Cut a round hole into a field: the ground shows, as bright as its brightest parts."""
+    height, width = field.pixels.shape[:2]
+    disc = np.zeros((height, width), np.uint8)
+    cv2.circle(disc, (width // 2, height // 2), diameter_px // 2, (255.0,), -1)
+    ground = np.percentile(field.pixels.reshape(-1, 3), 98, axis=0)
+    noise = np.random.default_rng(SEED).normal(0.0, 2.0, field.pixels.shape)
+    alpha = cv2.GaussianBlur(disc, (0, 0), 1.5)[..., None] / 255.0
+    pixels = np.rint(field.pixels + alpha * (ground + noise - field.pixels)).clip(0, 255).astype(np.uint8)
+    return CleanedImage(pixels, pixels, np.zeros((height, width), bool), field.um_per_pixel, "none")
+
+
+def frame_of(pixels: Pixels) -> Frame:
+    """Wrap pixels as a camera's frame at 1 µm per pixel."""
+    camera = InstrumentIdentity("virtual-camera", "virtual mill", "VIRTUAL", "1")
+    return Frame(b"", pixels, 1.0, camera, datetime.now(UTC), 0.0, 0)
+
+
+if __name__ == "__main__":
+    main()
