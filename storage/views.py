@@ -1,5 +1,8 @@
 """The views for QA people: stable names and columns, explained in docs/history.md.
 
+Their SQL stays within SQLite 3.37 (STRICT tables need that): with a view that it cannot read, an
+older library, such as that of Python 3.11, would refuse the whole database.
+
 They are dropped and created by every migration, so a changed view needs a migration, even an
 empty one. Columns are added, never renamed or removed.
 """
@@ -29,8 +32,11 @@ SELECT
     a.accepted_at,
     coalesce(c.outcome, 'UNDECIDED') AS verdict,
     (
-        SELECT group_concat(code || iif(subject = '', '', ':' || subject), ', ' ORDER BY position)
-        FROM reasons WHERE conclusion_sequence = c.sequence
+        SELECT group_concat(reason, ', ')
+        FROM (
+            SELECT code || iif(subject = '', '', ':' || subject) AS reason
+            FROM reasons WHERE conclusion_sequence = c.sequence ORDER BY position
+        )
     ) AS reasons,
     c.main_fibre AS class,
     c.novelty, c.novelty_limit, c.basis, c.interval_coverage,

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import re
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
@@ -223,6 +224,13 @@ def test_a_question_that_cannot_be_read_is_one_line(ask, sql, message):
     with pytest.raises(InputError, match=message) as refused:
         ask(sql)
     assert "\n" not in str(refused.value)
+
+
+def test_the_sqlite_of_python_reads_the_views_too(station):
+    connection = sqlite3.connect(f"{(station / 'qc.sqlite3').as_uri()}?mode=ro", uri=True)
+    for name in VIEWS:
+        assert connection.execute(f"SELECT * FROM {name}").fetchall(), (name, sqlite3.sqlite_version)
+    connection.close()
 
 
 def test_an_endless_question_is_given_up(ask):
