@@ -118,12 +118,7 @@ def scan_of(record: ScanRecord, raw: bytes) -> Scan:
     Raises:
         ProtocolError: the scan is not a column scan, or its axis cannot be true.
     """
-    if record.scan_type != ScanType.COLUMN:
-        kind = ScanType(record.scan_type).name.lower()
-        raise ProtocolError(
-            f'scan "{record.config_name}" is a {kind} scan, which is not decoded; '
-            "select a column configuration in the instrument"
-        )
+    _require_column_scan(record)
     black = _black_values(record)
     counts = record.adc[~black]
     if counts.size != record.axis.patterns or not black.any():
@@ -243,6 +238,15 @@ def _check(values: tuple[Any, ...]) -> None:
             raise ProtocolError(f"scan field {name} is {wrong[0]}, expected {low:g} to {high:g}")
         if name.endswith("coefficients") and numbers.shape != (3,):
             raise ProtocolError(f"scan field {name} has {numbers.size} values, expected 3")
+
+
+def _require_column_scan(record: ScanRecord) -> None:
+    if record.scan_type != ScanType.COLUMN:
+        kind = ScanType(record.scan_type).name.lower()
+        raise ProtocolError(
+            f'scan "{record.config_name}" is a {kind} scan, which is not decoded; '
+            "select a column configuration in the instrument"
+        )
 
 
 def _black_values(record: ScanRecord) -> NDArray[np.bool_]:
