@@ -28,7 +28,9 @@ class DebrisLimits:
         opaque_edge_ratio: up to this brightness it belongs to a region that has a certain pixel.
         opaque_score: robust standard deviations below the surroundings that it must have as well.
         outlying_score: robust standard deviations at which a pixel of an even surface is certain.
-        outlying_edge_score: and at which it belongs to a region.
+        outlying_edge_score: and at which it may belong to a region.
+        outlying_edge_share: a region ends where the score falls below this share of its highest one, so
+            that a strong stain has no halo.
         min_area_px: smaller regions are noise.
         max_opaque_regions: more dark patches than this are the fabric's own structure.
     """
@@ -38,6 +40,7 @@ class DebrisLimits:
     opaque_score: float = 2.5
     outlying_score: float = 8.0
     outlying_edge_score: float = 3.5
+    outlying_edge_share: float = 0.25
     min_area_px: int = 100
     max_opaque_regions: int = 12
 
@@ -77,17 +80,21 @@ def _opaque(brightest: NDArray[np.uint8], limits: DebrisLimits) -> Mask:
     ratio, score = smooth / np.maximum(around, 1.0), _robust_score(around - smooth)
     probable = (ratio < limits.opaque_edge_ratio) & (score > limits.opaque_score - 1.0)
     certain = (ratio < limits.opaque_ratio) & (score > limits.opaque_score)
-    regions, count = _grown(probable, certain, limits.min_area_px)
-    if count > limits.max_opaque_regions:
+    labels = _grown(probable, certain, limits.min_area_px)
+    if np.count_nonzero(np.unique(labels)) > limits.max_opaque_regions:
         return np.zeros(brightest.shape, dtype=np.bool_)
-    return _dilated(regions, _DISC_3)
+    return _dilated(labels > 0, _DISC_3)
 
 
 def _outlying(brightest: NDArray[np.uint8], limits: DebrisLimits) -> Mask:
     smooth, around = _surroundings(brightest, blur_px=2.0)
     score = _robust_score(around - smooth)
-    regions, _ = _grown(score > limits.outlying_edge_score, score > limits.outlying_score, limits.min_area_px)
-    return _dilated(regions, _DISC_5)
+    probable, certain = score > limits.outlying_edge_score, score > limits.outlying_score
+    labels = _grown(probable, certain, limits.min_area_px)
+    highest = np.zeros(int(labels.max()) + 1, np.float32)
+    np.maximum.at(highest, labels, score)
+    inside = (labels > 0) & (score > limits.outlying_edge_share * highest[labels])
+    return _dilated(inside, _DISC_5)
 
 
 def _surroundings(brightest: NDArray[np.uint8], blur_px: float) -> tuple[Floats, Floats]:
@@ -110,16 +117,15 @@ def _robust_score(difference: Floats) -> Floats:
     return difference / np.float32(max(spread, 1.0))
 
 
-def _grown(probable: Mask, certain: Mask, min_area_px: int) -> tuple[Mask, int]:
-    """Return the probable regions that hold a certain pixel and are large enough, and their number."""
+def _grown(probable: Mask, certain: Mask, min_area_px: int) -> NDArray[np.int32]:
+    """Return (height, width) labels of probable regions that are certain somewhere and large enough."""
     opened = cv2.morphologyEx(probable.astype(np.uint8), cv2.MORPH_OPEN, _DISC_3)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(opened)
     kept = np.zeros(count, dtype=np.bool_)
     kept[np.unique(labels[certain])] = True
     kept &= stats[:, cv2.CC_STAT_AREA] >= min_area_px
     kept[0] = False
-    regions: Mask = kept[labels]
-    return regions, int(np.count_nonzero(kept))
+    return np.where(kept[labels], labels, 0).astype(np.int32)
 
 
 def _dilated(mask: Mask, disc: NDArray[Any]) -> Mask:

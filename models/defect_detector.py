@@ -38,7 +38,7 @@ class DefectLimits:
     hole_radius_um: float = 60.0
     opening_brightness: float = 1.2
     opening_texture: float = 0.1
-    stain_area_mm2: float = 0.002
+    stain_area_mm2: float = 0.0005
     major_share: float = 0.02
 
 

@@ -1,0 +1,141 @@
+"""Holes are filled, the same way each time, and known pixels stay as they were."""
+
+from datetime import UTC, datetime
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from models.debris_detector import DebrisLimits
+from models.image_cleaner import ClassicalImageCleaner, fill_holes
+from qc_daemon.domain.image import Frame
+from qc_daemon.domain.spectrum import InstrumentIdentity
+
+
+def weave(size_px=128, seed=2):
+    """A woven texture with noise, (size, size, 3) RGB."""
+    line = np.arange(size_px)
+    level = 130 + 40 * np.sin(line[:, None] * 0.9) * np.sin(line[None, :] * 0.7)
+    noise = np.random.default_rng(seed).normal(0.0, 3.0, (size_px, size_px))
+    return np.repeat((level + noise)[..., None], 3, axis=2).clip(0, 255).astype(np.uint8)
+
+
+def disc(size_px=128, radius_px=7, centre=(60, 50)):
+    return cv2.circle(np.zeros((size_px, size_px), np.uint8), centre, radius_px, 1, -1) > 0
+
+
+def frame_of(pixels):
+    camera = InstrumentIdentity("folder-camera", "test", "S1", "1")
+    return Frame(b"", pixels, 1.0, camera, datetime(2026, 1, 1, tzinfo=UTC), 0.0, 0)
+
+
+def dirty_weave():
+    pixels = weave()
+    pixels[disc()] = 12
+    return pixels
+
+
+def hole_error(filled, truth, mask):
+    return np.mean((filled[mask].astype(float) - truth[mask]) ** 2)
+
+
+masks = st.integers(1, 40).flatmap(
+    lambda height: st.integers(1, 40).flatmap(lambda width: arrays(np.bool_, (height, width)))
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(masks, st.booleans(), st.sampled_from(["fsr", "telea"]), st.integers(0, 99))
+def test_known_pixels_stay_bit_identical_whatever_the_mask(mask, grey, method, seed):
+    shape = mask.shape if grey else (*mask.shape, 3)
+    pixels = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+    filled = fill_holes(pixels, mask, method)
+    assert filled.dtype == np.uint8
+    assert np.array_equal(filled[~mask], pixels[~mask])
+    assert np.array_equal(filled, fill_holes(pixels, mask, method))
+
+
+def test_what_lies_under_a_hole_does_not_matter():
+    mask = disc()
+    hidden = weave()
+    hidden[mask] = 255
+    assert np.array_equal(fill_holes(weave(), mask), fill_holes(hidden, mask))
+
+
+@pytest.mark.parametrize("size_px", [128, 123])
+def test_fsr_continues_a_weave_where_diffusion_smears_it(size_px):
+    pixels, mask = weave(size_px), disc(size_px)
+    fsr, telea = (hole_error(fill_holes(pixels, mask, method), pixels, mask) for method in ("fsr", "telea"))
+    assert fsr < 0.25 * telea  # more than 6 dB
+
+
+def test_holes_at_the_border_and_side_by_side_are_filled():
+    mask = disc(centre=(3, 3)) | disc(centre=(125, 80)) | disc(centre=(60, 50)) | disc(centre=(78, 50))
+    pixels = weave()
+    assert hole_error(fill_holes(pixels, mask), pixels, mask) < 500.0  # the weave's variance is 400
+    assert fill_holes(pixels, mask)[mask].min() > 60
+
+
+def test_an_image_without_any_known_pixel_does_not_fail():
+    assert fill_holes(weave(), np.ones((128, 128), bool)).shape == (128, 128, 3)
+
+
+def test_beyond_its_allowance_fsr_leaves_the_rest_to_diffusion():
+    pixels, mask = weave(), disc(radius_px=9, centre=(30, 30)) | disc(radius_px=4, centre=(100, 100))
+    none, some, full = (fill_holes(pixels, mask, "fsr", allowed) for allowed in (0, 100, None))
+    telea, fsr = fill_holes(pixels, mask, "telea"), fill_holes(pixels, mask, "fsr")
+    large, small = disc(radius_px=9, centre=(30, 30)), disc(radius_px=4, centre=(100, 100))
+    assert np.array_equal(none, telea)
+    assert np.array_equal(full, fsr)
+    assert np.array_equal(some[large], telea[large])
+    assert np.array_equal(some[small], fsr[small])
+
+
+@pytest.mark.parametrize("method", ["fsr", "telea"])
+def test_a_dirty_frame_is_cleaned(method):
+    cleaned = ClassicalImageCleaner(method).clean(frame_of(dirty_weave()))
+    assert cleaned.debris_mask[disc()].mean() > 0.9
+    assert 0.5 < cleaned.filled_percent < 5.0
+    assert cleaned.method.startswith(method)
+    assert abs(float(cleaned.pixels[disc()].mean()) - 130.0) < 25.0
+    assert np.array_equal(cleaned.original, dirty_weave())
+
+
+def test_a_clean_frame_is_left_alone():
+    cleaned = ClassicalImageCleaner().clean(frame_of(weave()))
+    assert cleaned.method == "none"
+    assert np.array_equal(cleaned.pixels, weave())
+    assert not cleaned.debris_mask.any()
+
+
+def test_cleaning_twice_gives_the_same_pixels():
+    first, second = (ClassicalImageCleaner().clean(frame_of(dirty_weave())) for _ in range(2))
+    assert np.array_equal(first.pixels, second.pixels)
+    assert np.array_equal(first.debris_mask, second.debris_mask)
+
+
+def test_the_number_of_threads_does_not_change_a_pixel():
+    threads = cv2.getNumThreads()
+    try:
+        results = []
+        for number in (1, 4):
+            cv2.setNumThreads(number)
+            results.append(fill_holes(dirty_weave(), disc()))
+    finally:
+        cv2.setNumThreads(threads)
+    assert np.array_equal(*results)
+
+
+def test_the_version_tells_methods_and_settings_apart():
+    versions = [
+        ClassicalImageCleaner().version,
+        ClassicalImageCleaner("telea").version,
+        ClassicalImageCleaner(max_fsr_px=1).version,
+        ClassicalImageCleaner(limits=DebrisLimits(min_area_px=7)).version,
+    ]
+    assert len({version.digest for version in versions}) == 4
+    assert ClassicalImageCleaner().version == versions[0]
+    assert all(version.role == "image_cleaner" and len(version.digest) == 64 for version in versions)
