@@ -34,6 +34,7 @@ SAMPLES_FILE = "samples.csv"
 SPECTRA_FILE = "spectra.npz"
 UNLABELLED = frozenset({"", "unknown", "test", "background", "none", "empty"})
 MAX_SUM_ERROR = 0.02
+MAX_ROUNDING = 1e-6  # half a unit of the sixth decimal, stored as a 32-bit number
 
 _IMAGE_FOLDERS = ("", "images", "jpg")
 _SCAN_SUFFIXES = (".csv", ".dat")
@@ -334,11 +335,28 @@ def _dataset(
     expected = (len(table.rows), len(axis))
     if absorbance.shape != expected:
         raise DatasetError(f"{path}: absorbance has shape {absorbance.shape}, expected {expected}")
+    sample = _counts(path, arrays, "sample", table, expected)
+    reference = _counts(path, arrays, "reference", table, expected)
+    if sample is not None and reference is not None:
+        absorbance = _unrounded(absorbance, sample, reference)
     return Dataset(
         folder, axis, absorbance, fibres, shares, specimens, table.texts("condition"), images, scales,
-        _counts(path, arrays, "sample", table, expected),
-        _counts(path, arrays, "reference", table, expected),
+        sample, reference,
     )  # fmt: skip
+
+
+def _unrounded(
+    absorbance: NDArray[np.float64], sample: NDArray[np.float64], reference: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return log10(reference / sample) (n, bands) where the table is only its rounding, else the table.
+
+    Instruments print absorbance to six decimals beside the exact counts. A station works from the
+    counts, so what is learnt and predicted here has to come from them too, to the last digit.
+    """
+    measured = (sample > 0) & (reference > 0)
+    exact = np.log10(reference, where=measured, out=np.zeros_like(absorbance))
+    exact -= np.log10(sample, where=measured, out=np.zeros_like(absorbance))
+    return np.where(measured & (np.abs(exact - absorbance) <= MAX_ROUNDING), exact, absorbance)
 
 
 def _counts(

@@ -71,7 +71,7 @@ def test_a_port_that_does_not_exist(station: Path, tmp_path: Path) -> None:
 
 
 def test_a_model_folder_with_one_byte_flipped(station: Path, tmp_path: Path) -> None:
-    from qc_daemon.wiring import released_checkpoint
+    from qc_daemon.wiring.station import released_checkpoint
 
     model = Path(shutil.copytree(released_checkpoint(), tmp_path / "model"))
     weights = model / "model.onnx"
@@ -106,7 +106,7 @@ def test_an_image_of_three_bytes(tmp_path: Path) -> None:
     assert made.status == 0, made.err
     image = min((tmp_path / "mill" / "images").iterdir())
     image.write_bytes(b"abc")
-    from qc_daemon.wiring import released_checkpoint
+    from qc_daemon.wiring.station import released_checkpoint
 
     ran = qc_daemon(
         "predict",
@@ -150,7 +150,7 @@ def test_an_option_that_does_not_exist() -> None:
 
 
 def test_a_station_that_another_process_writes(station: Path) -> None:
-    from qc_daemon.wiring import _open_store
+    from qc_daemon.wiring.station import open_store
 
-    with _open_store(station):
+    with open_store(station):
         require_one_line(qc_daemon("conclude", "--all", "--station", station), 3, "station")

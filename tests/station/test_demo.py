@@ -97,7 +97,7 @@ def predictions(folder: Path, out: Path) -> list[dict[str, str]]:
 
 
 def released() -> Path:
-    from qc_daemon.wiring import released_checkpoint
+    from qc_daemon.wiring.station import released_checkpoint
 
     return released_checkpoint()
 
