@@ -36,7 +36,7 @@ class ClassicalImageCleaner:
     """
 
     def __init__(
-        self, method: Method = "fsr", max_fsr_px: int = 2500, limits: DebrisLimits | None = None
+        self, method: Method = "fsr", max_fsr_px: int = 2000, limits: DebrisLimits | None = None
     ) -> None:
         self._method: Method = method
         self._max_fsr_px = max_fsr_px

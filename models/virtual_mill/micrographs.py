@@ -78,15 +78,12 @@ FORMS: Mapping[str, FibreForm] = {
 }
 
 
-def mass_shares(counts: Mapping[str, float]) -> dict[str, float]:
-    """Return mass shares from fibre counts: n·A·ρ over its sum (ISO 20706-1, AATCC 20A)."""
-    masses = {fibre: n * FORMS[fibre].area_um2 * DENSITY_G_CM3[fibre] for fibre, n in counts.items()}
-    total = sum(masses.values())
-    return {fibre: mass / total for fibre, mass in masses.items()}
-
-
 def number_shares(shares: Mapping[str, float]) -> dict[str, float]:
-    """Return the share of fibres by number that gives these mass shares: the inverse of `mass_shares`."""
+    """Return the shares of fibres by number that weigh these shares by mass.
+
+    The arithmetic of fibre counting (ISO 20706-1, AATCC 20A) turned round: mass share is n·A·ρ over
+    its sum, with the mean section area A and the density ρ of each fibre.
+    """
     numbers = {
         fibre: share / (FORMS[fibre].area_um2 * DENSITY_G_CM3[fibre]) for fibre, share in shares.items()
     }
