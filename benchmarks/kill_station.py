@@ -25,10 +25,10 @@ language = "en"
 
 [emulated_line]
 specimens = 6
-scan_time_s = 0.05
+scan_time_s = 0
 
 [line]
-interval_s = 0.05
+interval_s = 0.01
 """
 _DAEMON = [sys.executable, "-c", "from qc_daemon.cli import main; main()"]
 _LONGEST_START_S = 60.0

@@ -7,7 +7,7 @@ crashing: every start repairs what the last stop left before it takes new work.
 import random
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 
 import structlog
@@ -26,6 +26,9 @@ from qc_daemon.references import renew_reference
 from qc_daemon.status import LastInspection, StatusBoard
 
 log = structlog.get_logger()
+
+# What the loop can have to say; each is raised anew in a run in which it is still so.
+ALARMS = ("instrument", "store", "report", "undecided")
 
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0
@@ -74,6 +77,7 @@ class LineLoop:
             QcError: something without which the station may not go on, such as a journal that
                 cannot be written or an inference worker out of restarts.
         """
+        self._forget_alarms_of_an_earlier_run()
         self._catch_up()
         waits = _growing_waits()
         while not (self._stop.is_set() or self._line_ended):
@@ -129,7 +133,7 @@ class LineLoop:
         except StoreUnavailable as error:
             self._store_trouble(error)
             return
-        self._board.clear_alarms("store")
+        self._clear("store")
         self._board.update(journal_pending=pending)
 
     def _draw_missing_conclusions(self) -> None:
@@ -147,7 +151,7 @@ class LineLoop:
                 # start. It stays UNDECIDED and an alarm says so.
                 self._undecidable.add(number)
                 log.exception("no conclusion can be drawn", number=number)
-                self._board.raise_alarm(f"undecided: number {number}: {error}")
+                self._alarm("undecided", f"number {number}: {error}")
 
     def _write_missing_reports(self) -> None:
         work = self._work
@@ -159,17 +163,17 @@ class LineLoop:
                 )
             except ReportFailed as error:
                 log.warning("certificate failed; it is tried again", number=number, error=str(error))
-                self._board.raise_alarm(f"report: {error}")
+                self._alarm("report", str(error))
                 return
             log.info("certified", number=number, report=report.path, report_s=round(seconds, 3))
-        self._board.clear_alarms("report")
+        self._clear("report")
 
     def _store_trouble(self, error: StoreUnavailable) -> None:
         """Go on measuring into the journal; give up only if the journal itself cannot be written."""
         if not self._work.store.accepting:
             raise error
         log.warning("database unavailable; acquisitions wait in the journal", error=str(error))
-        self._board.raise_alarm(f"store: {error}")
+        self._alarm("store", str(error))
 
     def _publish(self, inspection: Inspection) -> None:
         verdict = inspection.conclusion.verdict
@@ -194,7 +198,7 @@ class LineLoop:
         self._board.update(state="running", last_inspection=last)
 
     def _announce(self, instruments: Instruments) -> None:
-        self._board.clear_alarms("instrument")
+        self._clear("instrument")
         self._board.instrument("spectrometer", "connected", instruments.spectrometer.identity.serial)
         if instruments.camera is not None:
             self._board.instrument("camera", "connected", instruments.camera.identity.serial)
@@ -204,9 +208,25 @@ class LineLoop:
         log.warning("instrument lost", error=str(error))
         for name, entry in self._board.status.instruments.items():
             self._board.instrument(name, "lost", entry.serial)
-        self._board.clear_alarms("instrument")
-        self._board.raise_alarm(f"instrument: {error}")
+        self._clear("instrument")
+        self._alarm("instrument", str(error))
         self._board.update(state="degraded")
+
+    def _alarm(self, code: str, message: str) -> None:
+        """Raise an alarm on the status board and, if the database answers, in the history."""
+        self._board.raise_alarm(f"{code}: {message}")
+        with suppress(StoreUnavailable):
+            self._work.store.raise_alarm(code, "", message)
+
+    def _clear(self, code: str) -> None:
+        if self._board.clear_alarms(f"{code}: "):
+            with suppress(StoreUnavailable):
+                self._work.store.clear_alarm(code, "")
+
+    def _forget_alarms_of_an_earlier_run(self) -> None:
+        with suppress(StoreUnavailable):
+            for code in ALARMS:
+                self._work.store.clear_alarm(code, "")
 
     def _wait(self, seconds: float) -> None:
         """Wait, interruptible by `stop`, with a heartbeat now and then."""

@@ -72,11 +72,13 @@ class StatusBoard:
         if text not in self.status.alarms:
             self.update(alarms=(*self.status.alarms, text))
 
-    def clear_alarms(self, prefix: str) -> None:
-        """Remove the alarms that begin with `prefix`."""
+    def clear_alarms(self, prefix: str) -> bool:
+        """Remove the alarms that begin with `prefix`; tell whether there were any."""
         kept = tuple(text for text in self.status.alarms if not text.startswith(prefix))
-        if kept != self.status.alarms:
+        found = kept != self.status.alarms
+        if found:
             self.update(alarms=kept)
+        return found
 
 
 def read_status(file: Path, now: datetime) -> dict[str, Any]:

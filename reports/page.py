@@ -31,6 +31,7 @@ class CertificatePage:
         verdict: the outcome in this language.
         other_verdict: the outcome in the other language, for whoever reads only that one.
         advice: what the outcome means, in one sentence.
+        simulated: that no real fabric was measured; empty for a real instrument.
         shares: empty when nothing was inferred; `shares_notes` says so.
         defects: one line each, in the order of the numbered boxes; or the one line why there is none.
     """
@@ -40,6 +41,7 @@ class CertificatePage:
     verdict: str
     other_verdict: str
     advice: str
+    simulated: str
     identity: tuple[Fact, ...]
     shares: tuple[ShareLine, ...]
     shares_notes: tuple[str, ...]
@@ -71,6 +73,7 @@ def certificate_page(
         verdict=wording.OUTCOMES[verdict.outcome].of(language),
         other_verdict=wording.OUTCOMES[verdict.outcome].of("en" if language == "zh" else "zh"),
         advice=_advice(conclusion, language),
+        simulated=wording.SIMULATED.of(language) if acquisition.spectrometer.simulated else "",
         identity=tuple(identity_facts(acquisition, conclusion, station_name, language)),
         shares=tuple(shares),
         shares_notes=tuple(_shares_notes(composition, language)),

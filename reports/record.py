@@ -26,6 +26,7 @@ def certificate_record(
     record = {
         "schema": SCHEMA,
         "station": station_name,
+        "simulated": acquisition.spectrometer.simulated,
         "number": number,
         "acquisition": _acquisition(acquisition),
         "conclusion": _conclusion(conclusion),

@@ -49,6 +49,10 @@ MEASURE_AGAIN = Words(
     "The measurement is not usable. Remove the cause named below and measure again; if it stays, "
     "send the specimen to chemical analysis (ISO 1833, GB/T 2910).",
 )
+SIMULATED = Words(
+    "模拟：由仿真仪器测量虚拟样品或重放记录，不是检验结果。",
+    "SIMULATED: an emulated instrument showed virtual or recorded fabric. This is not a test result.",
+)
 ENTER_LABEL = Words(
     "没有标签成分，无法判定。请录入标签成分后重新判定。",
     "Without a declared label there is no verdict. Enter the label and inspect again.",

@@ -112,6 +112,7 @@ class MemoryStore:
         self.references: list[WhiteReference] = []
         self.database_down = False
         self.journal_broken = False
+        self.alarms: dict[str, str] = {}
 
     @property
     def accepting(self) -> bool:
@@ -151,6 +152,14 @@ class MemoryStore:
     def unreported(self) -> Sequence[int]:
         self._require_database()
         return [number for number in self.conclusions if number not in self.reports]
+
+    def raise_alarm(self, code: str, subject: str, message: str) -> None:
+        self._require_database()
+        self.alarms[code] = message
+
+    def clear_alarm(self, code: str, subject: str) -> None:
+        self._require_database()
+        self.alarms.pop(code, None)
 
     def load_acquisition(self, number: int) -> Acquisition:
         return self.acquisitions[number]

@@ -158,6 +158,14 @@ class InspectionStore(Protocol):
         """Return the numbers of acquisitions whose current conclusion has no report, oldest first."""
         ...
 
+    def raise_alarm(self, code: str, subject: str, message: str) -> None:
+        """Record that an alarm came, unless it is active already."""
+        ...
+
+    def clear_alarm(self, code: str, subject: str) -> None:
+        """Record that an alarm went, if it is active."""
+        ...
+
     def load_acquisition(self, number: int) -> Acquisition:
         """Return an acquisition, decoded anew from its stored bytes."""
         ...

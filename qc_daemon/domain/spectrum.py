@@ -18,6 +18,8 @@ from qc_daemon.domain.arrays import frozen_array, require_ascending
 MIN_WHITE_SHARE = 0.01
 # Absorbance beyond this is stray light on the instruments served here (reflectance below 0.1 %).
 MAX_ABSORBANCE = 3.0
+# Serial numbers of emulated spectrometers, by what they show: the virtual mill or a recording.
+VIRTUAL_SERIAL, REPLAYED_SERIAL = "VIRTUAL", "REPLAYED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,11 @@ class InstrumentIdentity:
     model: str
     serial: str
     firmware: str
+
+    @property
+    def simulated(self) -> bool:
+        """Tell whether this is an emulator: nothing real was in front of it when it measured."""
+        return self.serial in (VIRTUAL_SERIAL, REPLAYED_SERIAL)
 
 
 @dataclass(frozen=True, slots=True)

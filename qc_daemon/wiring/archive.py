@@ -15,7 +15,7 @@ from qc_daemon.domain.verdict import Verdict
 from qc_daemon.pipeline import Judges
 from qc_daemon.status import StatusBoard
 from qc_daemon.wiring.lines import demo_config
-from qc_daemon.wiring.station import decoders, open_judges, open_store
+from qc_daemon.wiring.station import decoders, open_judges, open_store, repair
 
 if TYPE_CHECKING:
     from storage.fsck import FsckReport
@@ -63,7 +63,7 @@ def open_archive(config: Config, checkpoint: Path | None) -> Iterator[tuple[Judg
     """Open what draws new conclusions from stored facts: no instruments, no reports."""
     judges = open_judges(config, checkpoint or config.judgement.checkpoint)
     with judges as opened, open_store(config.station.folder) as store:
-        store.recover()
+        repair(store)
         yield opened, store
 
 
@@ -97,8 +97,6 @@ def write_certificate(config: Config, key: str, language: ReportLanguage | None,
     with open_inspections(section.folder, None, *decoders()) as reader:
         number = _one_inspection(reader, key).number
         acquisition, conclusion = reader.load_acquisition(number), reader.load_conclusion(number)
-    if conclusion is None:
-        raise InputError(f'inspection "{key}" has no conclusion yet; expected one that is concluded')
     path = out or Path(f"certificate-{number}.pdf")
     content = certificate_content(number, acquisition, conclusion, section.name)
     write_whole(path, render_certificate(content, language or section.language))
@@ -137,8 +135,10 @@ def run_query(folder: Path, sql: str) -> "QueryResult":
 def upgrade_database(folder: Path) -> str:
     """Bring the database of a station to the newest schema; return its revision."""
     from storage.schema import upgrade
+    from storage.station_folder import StationFolder, StationLock
 
-    return upgrade(_database_url(folder))
+    with StationLock(StationFolder(folder)):
+        return upgrade(_database_url(folder))
 
 
 def database_revision(folder: Path) -> str | None:

@@ -17,15 +17,13 @@ from qc_daemon.clock import SystemClock
 from qc_daemon.config import Config, EmulatedLineSection, StationSection
 from qc_daemon.domain.inspection import Conclusion, Specimen
 from qc_daemon.domain.ports import Line
+from qc_daemon.domain.spectrum import REPLAYED_SERIAL, VIRTUAL_SERIAL
 from qc_daemon.domain.verdict import DeclaredFibre, DeclaredLabel, parse_label
 from qc_daemon.pipeline import Judges
 
 if TYPE_CHECKING:
     from instruments.emulators.line import EmulatedLine
     from models.training.datasets import Dataset
-
-# Serial numbers that say on every certificate that no instrument was there.
-VIRTUAL_SERIAL, REPLAYED_SERIAL = "VIRTUAL", "REPLAYED"
 
 
 def demo_config(folder: Path) -> Config:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from qc_daemon.clock import SystemClock, new_id
@@ -25,6 +26,8 @@ from qc_daemon.pipeline import Judges
 if TYPE_CHECKING:
     from models.composition_predictor import IsicPredictor
     from storage.inspection_store import SqlInspectionStore
+
+log = structlog.get_logger()
 
 
 @contextmanager
@@ -42,7 +45,7 @@ def open_workplace(config: Config, line: Line) -> Iterator[Workplace]:
     with ExitStack() as stack:
         judges = stack.enter_context(open_judges(config, config.judgement.checkpoint))
         store = stack.enter_context(open_store(folder))
-        store.recover()
+        repair(store)
         writer = stack.enter_context(
             CertificateWriter(folder / "reports", config.station.language, config.station.name)
         )
@@ -54,6 +57,21 @@ def open_workplace(config: Config, line: Line) -> Iterator[Workplace]:
             open_instruments=lambda: open_instruments(config, line),
             interval_s=config.line.interval_s,
             renew_reference_after_s=reference_age_s / 2.0,
+        )
+
+
+def repair(store: "SqlInspectionStore") -> None:
+    """Repair what a crash left in a station, and log what that was."""
+    recovery = store.recover()
+    if recovery.unfinished_files or any(
+        (recovery.drained.stored, recovery.drained.quarantined, recovery.drained.waiting)
+    ):
+        log.info(
+            "repaired",
+            unfinished_files=recovery.unfinished_files,
+            stored=recovery.drained.stored,
+            quarantined=recovery.drained.quarantined,
+            waiting=recovery.drained.waiting,
         )
 
 

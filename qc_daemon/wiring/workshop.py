@@ -12,7 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from qc_daemon.wiring.lines import REPLAYED_SERIAL, VIRTUAL_SERIAL, read_scans, write_scans_as_tape
+from qc_daemon.domain.spectrum import REPLAYED_SERIAL, VIRTUAL_SERIAL
+from qc_daemon.wiring.lines import read_scans, write_scans_as_tape
 from qc_daemon.wiring.station import cleaner, open_predictor
 
 

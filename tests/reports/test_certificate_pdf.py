@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -188,3 +189,16 @@ def test_what_the_layout_engine_refuses_is_one_clear_line():
     with pytest.raises(ReportFailed, match=r"^certificate\.typ: .+") as failed:
         typeset(sheet)
     assert "\n" not in str(failed.value)
+
+
+@pytest.mark.parametrize("serial", ["VIRTUAL", "REPLAYED"])
+def test_a_certificate_of_an_emulated_instrument_says_so_in_both_languages(serial):
+    acquisition, conclusion = a_passed_inspection()
+    emulated = replace(acquisition, spectrometer=replace(acquisition.spectrometer, serial=serial))
+    text = text_of(opened((emulated, conclusion), "both"))
+    assert "SIMULATED" in text and "模拟" in text
+
+
+def test_a_certificate_of_a_real_instrument_does_not_call_itself_simulated():
+    text = text_of(opened(a_passed_inspection(), "both"))
+    assert "SIMULATED" not in text and "模拟" not in text

@@ -64,6 +64,7 @@ def test_a_lost_instrument_is_opened_again_and_the_line_goes_on(
     assert list(bench.store.conclusions) == [1, 2]  # one of three specimens passed by meanwhile
     assert bench.status["instruments"]["spectrometer"]["state"] == "connected"
     assert bench.status["alarms"] == []
+    assert bench.store.alarms == {}
 
 
 def test_what_an_earlier_stop_left_is_concluded_and_certified_first(tmp_path: Path) -> None:
@@ -114,6 +115,7 @@ def test_an_acquisition_that_cannot_be_concluded_does_not_stop_every_start(tmp_p
     bench.loop.run()
     assert store.conclusions == {}
     assert bench.status["alarms"] == ["undecided: number 1: poison"]
+    assert store.alarms == {"undecided": "number 1: poison"}
 
 
 def test_a_stop_ends_the_loop_between_two_inspections(tmp_path: Path) -> None:

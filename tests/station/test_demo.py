@@ -46,6 +46,7 @@ def test_each_certificate_is_a_pdf_that_names_its_specimen(demo: Ran) -> None:
         text = "".join(page.extract_text() for page in PdfReader(one["report"]).pages)
         assert one["specimen"] in text
         assert one["verdict"] in text
+        assert "SIMULATED" in text
 
 
 def test_every_promise_is_kept_after_the_demo(demo: Ran, station: Path) -> None:
