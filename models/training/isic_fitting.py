@@ -86,7 +86,7 @@ def fit_network(
     started = clock() - progress.seconds
     while not _finished(progress, settings):
         generator = np.random.default_rng([settings.seed, progress.epoch + 1])
-        loss = _epoch(step, optimizer, training, weights, settings, progress, generator)
+        loss = _epoch(step, training, weights, settings, progress, generator)
         errors = answers.errors(watched)
         progress = _advance(net, optimizer, progress, float(np.mean(errors)), clock() - started, folder)
         _log(folder, progress, loss, errors)
@@ -123,7 +123,9 @@ def training_step(net: IsicNet, settings: TrainingSettings) -> tuple[nn.Optimize
     net.set_train(True)
 
     @ms.jit  # type: ignore[untyped-decorator]
-    def step(signal: ms.Tensor, shares: ms.Tensor, image: ms.Tensor) -> ms.Tensor:
+    def step(signal: ms.Tensor, shares: ms.Tensor, image: ms.Tensor, rate: ms.Tensor) -> ms.Tensor:
+        # Inside the graph: a compiled step does not see a parameter that is set from outside.
+        ops.assign(optimizer.learning_rate, rate)
         value, gradients = gradient(signal, shares, image)
         optimizer(ops.clip_by_global_norm(gradients, 1.0))
         return value
@@ -133,7 +135,6 @@ def training_step(net: IsicNet, settings: TrainingSettings) -> tuple[nn.Optimize
 
 def _epoch(
     step: Callable[..., ms.Tensor],
-    optimizer: nn.Optimizer,
     training: Examples,
     weights: NDArray[np.float64],
     settings: TrainingSettings,
@@ -148,12 +149,10 @@ def _epoch(
     losses = []
     for number in range(steps):
         rate = settings.learning_rate * _rate_factor(_done(progress, settings, number / steps))
-        optimizer.learning_rate.set_data(ms.Tensor(rate, ms.float32))
         batch = draw_batch(training, weights, settings.signals, settings.paired, generator)
         image = batch.image if settings.paired else np.zeros((1, 1), np.float32)
-        losses.append(
-            float(step(ms.Tensor(batch.signal), ms.Tensor(batch.shares), ms.Tensor(image)).asnumpy())
-        )
+        arrays = (batch.signal, batch.shares, image, np.array(rate, np.float32))
+        losses.append(float(step(*(ms.Tensor(array) for array in arrays)).asnumpy()))
     return float(np.mean(losses))
 
 
