@@ -45,7 +45,7 @@ def _surely_covered(character: str) -> bool:
 @cache
 def _covered() -> frozenset[int]:
     """Code points that every font of the certificate has a glyph for."""
-    from matplotlib.ft2font import FT2Font  # seldom needed, and slow to import
+    from fontTools.ttLib import TTFont  # seldom needed, and slow to import
 
     paths = [next(folder.glob("*.otf")) for folder in font_folders()]
-    return frozenset.intersection(*(frozenset(FT2Font(str(path)).get_charmap()) for path in paths))
+    return frozenset.intersection(*(frozenset(TTFont(path, lazy=True).getBestCmap()) for path in paths))
