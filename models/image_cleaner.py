@@ -76,7 +76,7 @@ def fill_holes(pixels: Pixels, mask: Mask, method: Method = "fsr", max_fsr_px: i
     if not mask.any():
         return filled
     holes = mask.astype(np.uint8) * 255
-    filled[mask] = cv2.inpaint(pixels, holes, _TELEA_RADIUS_PX, cv2.INPAINT_TELEA)[mask]
+    filled[mask] = _telea(pixels, holes)[mask]
     if method == "fsr" and not mask.all():
         left_px = mask.size if max_fsr_px is None else max_fsr_px
         for region, rows, columns in _regions(holes):
@@ -119,6 +119,18 @@ def _span(places: NDArray[np.intp], length: int) -> slice:
     first = max(int(places.min()) - _MARGIN_PX, 0) // _BLOCK_PX * _BLOCK_PX
     last = -(-(int(places.max()) + 1 + _MARGIN_PX) // _BLOCK_PX) * _BLOCK_PX
     return slice(first, min(last, length))
+
+
+def _telea(pixels: Pixels, holes: NDArray[Any]) -> NDArray[Any]:
+    """Return the image with its holes filled by diffusion.
+
+    In an image one pixel high or wide OpenCV 4.11 reads beyond its end, and what it fills then depends
+    on what lies there in memory; so such an image is shown to it twice as high or wide.
+    """
+    height, width = holes.shape
+    twice = (0, int(height == 1), 0, int(width == 1), cv2.BORDER_REPLICATE)
+    image, mask = (cv2.copyMakeBorder(array, *twice) for array in (pixels, holes))
+    return cv2.inpaint(image, mask, _TELEA_RADIUS_PX, cv2.INPAINT_TELEA)[:height, :width]
 
 
 def _fsr(pixels: Pixels, mask: Mask) -> Pixels | None:

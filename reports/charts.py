@@ -96,7 +96,7 @@ def share_bar(share: FibreShare, declared_percent: float | None, allowed_pp: flo
 
 
 def axis_ticks(low: float, high: float, at_most: int) -> tuple[Tick, ...]:
-    """Return round ticks between `low` and `high` (low < high), at most `at_most` intervals."""
+    """Return round ticks between `low` and `high` (low < high), at most `at_most` (3 or more) intervals."""
     step = round_step((high - low) / at_most)
     decimals = max(0, -math.floor(math.log10(step)))
     first = math.ceil(low / step - 1e-9)

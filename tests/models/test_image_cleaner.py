@@ -58,6 +58,16 @@ def test_known_pixels_stay_bit_identical_whatever_the_mask(mask, grey, method, s
     assert np.array_equal(filled, fill_holes(pixels, mask, method))
 
 
+@pytest.mark.parametrize("shape", [(1, 9), (9, 1), (1, 1)])
+def test_an_image_one_pixel_high_or_wide_is_filled_as_if_it_were_twice_so(shape):
+    pixels = np.random.default_rng(4).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    mask = np.random.default_rng(5).random(shape) < 0.6
+    twice = np.repeat(np.repeat(pixels, 3 - min(shape[0], 2), axis=0), 3 - min(shape[1], 2), axis=1)
+    twice_mask = np.repeat(np.repeat(mask, 3 - min(shape[0], 2), axis=0), 3 - min(shape[1], 2), axis=1)
+    expected = fill_holes(twice, twice_mask, "telea")[: shape[0], : shape[1]]
+    assert np.array_equal(fill_holes(pixels, mask, "telea"), expected)
+
+
 def test_what_lies_under_a_hole_does_not_matter():
     mask = disc()
     hidden = weave()
