@@ -16,7 +16,8 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from models.checkpoint import load_checkpoint
-from models.runtimes.runtime import Runtime, Tensors, open_runtime
+from models.runtimes.opening import open_runtime
+from models.runtimes.runtime import Runtime, Tensors
 from qc_daemon.domain.errors import CheckpointError, InferenceUnavailable, QcError
 
 

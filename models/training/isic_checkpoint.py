@@ -31,7 +31,8 @@ from models.isic_net_config import output_names
 from models.mindspore_import import ms
 from models.preprocessing import ImageScale, signal_channels, standardised
 from models.runtimes.onnx import OnnxRuntime
-from models.runtimes.runtime import KINDS, Tensors, open_runtime
+from models.runtimes.opening import KINDS, open_runtime
+from models.runtimes.runtime import Tensors
 from models.training.drawn_fits import drawn_subspace
 from models.training.examples import Examples
 from models.training.isic_calibration import Calibration, calibrate_on_held_back, calibrate_on_left_out

@@ -13,7 +13,7 @@ from pathlib import Path
 from models.checkpoint import load_checkpoint
 from models.composition_predictor import IsicPredictor
 from models.image_cleaner import ClassicalImageCleaner
-from models.runtimes.runtime import open_runtime
+from models.runtimes.opening import open_runtime
 from models.training.datasets import read_dataset
 from models.training.evaluate import EvaluationRow, evaluate
 from models.training.recorded_sets import lay_out_recorded, write_once

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tiny_isic import AXIS_NM, absorbance_of, tiny_checkpoint, write_folder
 
 from models.composition_predictor import UNREADABLE_NOVELTY, IsicPredictor
-from models.runtimes.runtime import open_runtime
+from models.runtimes.opening import open_runtime
 from models.training.evaluate import evaluate
 from models.training.predict import predict_dataset, write_predictions
 from qc_daemon.domain.composition import UNKNOWN

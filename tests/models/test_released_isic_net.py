@@ -8,7 +8,7 @@ import pytest
 from models.checkpoint import RELEASED, load_checkpoint
 from models.composition_predictor import IsicPredictor
 from models.image_cleaner import ClassicalImageCleaner
-from models.runtimes.runtime import open_runtime
+from models.runtimes.opening import open_runtime
 from models.training.datasets import read_dataset
 from models.training.evaluate import evaluate
 from models.training.predict import predict_dataset

@@ -14,7 +14,8 @@ from tiny_isic import tiny_checkpoint
 
 from models.checkpoint import GOLDEN, MANIFEST, load_checkpoint, seal_files, write_manifest
 from models.composition_predictor import network_inputs
-from models.runtimes.runtime import Tensors, open_runtime
+from models.runtimes.opening import open_runtime
+from models.runtimes.runtime import Tensors
 from models.runtimes.worker import WorkerLimits, WorkerRuntime
 from qc_daemon.domain.errors import CheckpointError, InferenceUnavailable
 

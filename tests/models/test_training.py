@@ -14,7 +14,7 @@ from models.export import weights_of
 from models.isic_net import IsicNet
 from models.mindspore_import import ms
 from models.preprocessing import SpectrumGrid, signal_channels, snv
-from models.runtimes.runtime import open_runtime
+from models.runtimes.opening import open_runtime
 from models.training.augmentation import blended, other_unit
 from models.training.cross_fitting import leave_specimens_out
 from models.training.datasets import read_dataset, write_dataset
