@@ -36,8 +36,9 @@ ADVICE: Mapping[Outcome, Words] = {
         "The whole prediction interval of every fibre lies within the tolerance around the label.",
     ),
     Outcome.FAIL: Words(
-        "至少一种纤维的整个预测区间都在标签允差之外。",
-        "The whole prediction interval of at least one fibre lies outside the tolerance around the label.",
+        "至少一种纤维的整个预测区间都在标签允差之外，且另一种纤维反向偏离。",
+        "The whole prediction interval of at least one fibre lies outside the tolerance around the label, "
+        "and another fibre makes up for it.",
     ),
     Outcome.REFER: Words(
         "本次测量不足以判定，请送化学定量分析（GB/T 2910、ISO 1833）。",
@@ -176,6 +177,13 @@ _REASONS: Mapping[ReasonCode, tuple[Words, Words]] = {
         Words("{subject}：预测区间跨越允差界限", "{subject}: the interval crosses the edge of the tolerance"),
         _DEVIATION,
     ),
+    ReasonCode.ONE_SIDED: (
+        Words(
+            "只在一个方向上超出允差：没有另一种纤维明确地补上或减少相应的含量",
+            "The deviation is seen on one side only: no other fibre surely makes up for it",
+        ),
+        _NO_FIGURES,
+    ),
     ReasonCode.UNDECLARED_FIBRE: (
         Words("{subject}：标签未标明", "{subject}: present but not declared"),
         Words(
@@ -295,9 +303,11 @@ ALLOWED_WITH_MINOR = Words(
     "allowed ±{max:g} pp; ±{minor:g} pp for components declared at {minor_at:g} % or less",
 )
 GUARD_BAND = Words(
-    "保护带宽度等于预测区间（ILAC-G8:09/2019）：整个区间在允差内为合格，整个区间在允差外为不合格，其余送检",
-    "as wide as the prediction interval (ILAC-G8:09/2019): PASS if the whole interval lies inside the "
-    "tolerance, FAIL if the whole interval lies outside, REFER otherwise",
+    "保护带宽度等于预测区间（ILAC-G8:09/2019）：各纤维的整个区间在允差内为合格；某纤维的整个区间在允差外、"
+    "且另一纤维明确反向偏离标签为不合格；其余送检",
+    "as wide as the prediction interval (ILAC-G8:09/2019): PASS if every whole interval lies inside the "
+    "tolerance, FAIL if a whole interval lies outside and another fibre surely deviates the other way, "
+    "REFER otherwise",
 )
 SHARES_NOTE = Words(
     "质量百分比（{basis}）。主要纤维：{main}。新异度 {novelty:.2f}（上限 {limit:.2f}）。",

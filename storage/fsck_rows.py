@@ -27,6 +27,7 @@ _JUDGEMENTS = frozenset(
         ReasonCode.OUTSIDE_TOLERANCE,
         ReasonCode.UNDECIDED_WITHIN_UNCERTAINTY,
         ReasonCode.UNDECLARED_FIBRE,
+        ReasonCode.ONE_SIDED,
     }
 )
 _NO_EVIDENCE = Evidence(

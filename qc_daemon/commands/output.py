@@ -19,6 +19,7 @@ _SHORT = {
     ReasonCode.OUTSIDE_TOLERANCE: "outside tolerance:",
     ReasonCode.UNDECLARED_FIBRE: "undeclared:",
     ReasonCode.FIBRE_OUTSIDE_MODEL: "not known to the model:",
+    ReasonCode.ONE_SIDED: "seen on one side only",
     ReasonCode.NOVEL: "unlike all that the model knows",
 }
 

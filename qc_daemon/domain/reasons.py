@@ -34,6 +34,7 @@ class ReasonCode(StrEnum):
     OUTSIDE_TOLERANCE = "outside_tolerance"
     UNDECIDED_WITHIN_UNCERTAINTY = "undecided_within_uncertainty"
     UNDECLARED_FIBRE = "undeclared_fibre"
+    ONE_SIDED = "one_sided"
 
 
 # With one of these there is no spectrum to infer from: the result would be invented.

@@ -1,8 +1,9 @@
 """The judgement: a declared label, a tolerance, and a guard band as wide as the uncertainty.
 
-PASS only if the whole prediction interval of every fibre lies inside the tolerance, FAIL only if
-the whole interval of some fibre lies outside, otherwise REFER to wet chemistry. This is the
-decision rule with guard band w = U of ILAC-G8:09/2019, applied on both sides.
+PASS only if the whole prediction interval of every fibre lies inside the tolerance. FAIL only if
+the whole interval of some fibre lies outside and another fibre is seen to make up for it. Otherwise
+REFER to wet chemistry. This is the decision rule with guard band w = U of ILAC-G8:09/2019, applied on
+both sides, with one check more (docs/decisions/0006-a-fail-has-two-sides.md).
 """
 
 import re
@@ -176,10 +177,25 @@ def _compare(composition: Composition, label: DeclaredLabel, tolerance: Toleranc
     judged = [_compare_share(share, label, tolerance) for share in composition.shares]
     reasons = tuple(reason for _, reason in judged if reason is not None)
     outcomes = {outcome for outcome, _ in judged}
-    for outcome in (Outcome.FAIL, Outcome.REFER):
-        if outcome in outcomes:
-            return Verdict(outcome, reasons)
-    return Verdict(Outcome.PASS, reasons)
+    if Outcome.FAIL in outcomes:
+        outside = [reason for outcome, reason in judged if outcome is Outcome.FAIL]
+        if any(reason is not None and _made_up_for(reason, composition, label) for reason in outside):
+            return Verdict(Outcome.FAIL, reasons)
+        return Verdict(Outcome.REFER, (*reasons, Reason(ReasonCode.ONE_SIDED)))
+    return Verdict(Outcome.REFER if Outcome.REFER in outcomes else Outcome.PASS, reasons)
+
+
+def _made_up_for(outside: Reason, composition: Composition, label: DeclaredLabel) -> bool:
+    """Tell whether some fibre is surely off its label in the other direction.
+
+    Shares sum to 100 %: what one fibre has too little of, others have too much of. Each interval is
+    wrong once in ten times; that two are wrong in opposite directions is rare.
+    """
+    lacks = outside.value is not None and outside.value < 0.0
+    return any(
+        share.lo > label.percent_of(share.fibre) if lacks else share.hi < label.percent_of(share.fibre)
+        for share in composition.shares
+    )
 
 
 def _compare_share(

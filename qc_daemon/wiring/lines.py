@@ -138,23 +138,28 @@ def _micrographs(dataset: "Dataset") -> list[Path] | None:
 def _recorded_specimen(dataset: "Dataset", row: int) -> Specimen:
     """Return a recorded specimen, declared as what the recording says it is."""
     shares = dataset.shares[row]
-    label = _label(dataset.fibres, shares) if shares.sum() > 0 else None
+    label = whole_percent_label(dataset.fibres, shares) if shares.sum() > 0 else None
     return Specimen(dataset.specimens[row], dataset.folder.name, dataset.specimens[row], 0.0, label)
 
 
 def _milled_specimen(dataset: "Dataset", row: int) -> Specimen:
     """Return a virtual specimen; every fourth is declared falsely so that a verdict can be seen to fail."""
-    shares = dataset.shares[row].copy()
-    if row % 4 == 3:
-        main, other = int(np.argmax(shares)), int(np.argmin(shares))
-        moved = min(0.3, shares[main] / 2)
-        shares[main] -= moved
-        shares[other] += moved
-    label = _label(dataset.fibres, shares)
+    shares = dataset.shares[row]
+    label = whole_percent_label(dataset.fibres, falsified(shares) if row % 4 == 3 else shares)
     return Specimen(dataset.specimens[row], "VIRTUAL-LOT", f"ROLL-{1 + row // 12}", 2.5 * (row % 12), label)
 
 
-def _label(fibres: Sequence[str], shares: NDArray[np.float64]) -> DeclaredLabel:
+def falsified(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return shares (k,) that call up to 30 points of the main fibre by the name of the rarest one."""
+    false = shares.copy()
+    main, other = int(np.argmax(shares)), int(np.argmin(shares))
+    moved = min(0.3, shares[main] / 2)
+    false[main] -= moved
+    false[other] += moved
+    return false
+
+
+def whole_percent_label(fibres: Sequence[str], shares: NDArray[np.float64]) -> DeclaredLabel:
     """Return whole percentages that sum to 100, by largest remainder, as a label would state them."""
     percent = 100.0 * shares / shares.sum()
     whole = np.floor(percent).astype(int)

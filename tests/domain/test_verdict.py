@@ -81,6 +81,33 @@ def test_minor_components_have_the_smaller_tolerance() -> None:
     assert judge(blend(96.0, 0.5), label, GB, ()).outcome is Outcome.FAIL
 
 
+def test_a_deviation_that_no_other_fibre_makes_up_for_is_referred() -> None:
+    """The network lost sight of the polyester: its interval is narrow and wrong, the others are wide."""
+    composition = a_composition(
+        {"cotton": (40.0, 75.0, 100.0), "polyester": (0.0, 0.0, 1.0), "wool": (0.0, 25.0, 60.0)}
+    )
+    verdict = judge(composition, BLEND, GB, ())
+    assert verdict.outcome is Outcome.REFER
+    assert verdict.reasons[-1] == Reason(ReasonCode.ONE_SIDED)
+
+
+def test_a_deviation_that_another_fibre_makes_up_for_fails() -> None:
+    composition = a_composition(
+        {"cotton": (65.0, 75.0, 85.0), "polyester": (0.0, 0.0, 1.0), "wool": (0.0, 25.0, 60.0)}
+    )
+    assert judge(composition, BLEND, GB, ()).outcome is Outcome.FAIL
+
+
+@given(st.integers(0, 100), st.integers(0, 100), st.integers(0, 100))
+def test_a_certain_answer_is_never_referred_for_one_side(cotton: int, nylon: int, declared: int) -> None:
+    nylon = min(nylon, 100 - cotton)
+    true = {"cotton": cotton, "nylon": nylon, "polyester": 100 - cotton - nylon}
+    composition = a_composition({name: (float(p), float(p), float(p)) for name, p in true.items()})
+    label = parse_label(f"cotton {declared} polyester {100 - declared}")
+    for tolerance in TOLERANCES.values():
+        assert judge(composition, label, tolerance, ()).outcome is not Outcome.REFER
+
+
 def test_an_undeclared_fibre_fails() -> None:
     verdict = judge(blend(80.0, 2.0), parse_label("cotton 100"), GB, ())
     assert verdict.outcome is Outcome.FAIL

@@ -1,0 +1,59 @@
+"""How often a verdict is right: virtual specimens, declared truly and declared falsely.
+
+    python -m benchmarks.verdicts --specimens 200 --seed 987654
+
+A wrong FAIL accuses an honest label, a wrong PASS lets a false one through; REFER costs a wet analysis.
+The specimens are virtual, so these are simulated results.
+"""
+
+import argparse
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from models.training.datasets import Dataset
+from models.training.predict import predict_dataset
+from models.virtual_mill.specimens import write_mill
+from qc_daemon.domain.composition import Composition
+from qc_daemon.domain.verdict import TOLERANCES, Outcome, Tolerance, judge
+from qc_daemon.wiring.lines import falsified, whole_percent_label
+from qc_daemon.wiring.station import cleaner, open_predictor, released_checkpoint
+
+Declared = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
+def count_verdicts(
+    dataset: Dataset, compositions: list[Composition], tolerance: Tolerance, declared: Declared
+) -> Counter[Outcome]:
+    """Judge each specimen against the label that `declared` makes of its true shares."""
+    return Counter(
+        judge(composition, whole_percent_label(dataset.fibres, declared(shares)), tolerance, ()).outcome
+        for composition, shares in zip(compositions, dataset.shares, strict=True)
+    )
+
+
+def main() -> None:
+    """Judge virtual specimens by each rule and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--specimens", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=987654)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch, open_predictor(released_checkpoint()) as predictor:
+        dataset = write_mill(Path(scratch), options.specimens, options.seed)
+        compositions = predict_dataset(predictor, cleaner(), dataset)
+    table = Table("rule", "declared", *Outcome, title=f"{options.specimens} virtual specimens (simulated)")
+    for tolerance in TOLERANCES.values():
+        for name, declared in (("truly", np.copy), ("falsely, by up to 30 points", falsified)):
+            counts = count_verdicts(dataset, compositions, tolerance, declared)
+            table.add_row(tolerance.name, name, *(str(counts[outcome]) for outcome in Outcome))
+    Console(width=100).print(table)
+
+
+if __name__ == "__main__":
+    main()
