@@ -29,7 +29,12 @@ class EmulatorProcess:
 
     def __enter__(self) -> Self:
         self._child = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+            start_new_session=True,  # Ctrl-C is the parent's to handle
         )
         self._reader = threading.Thread(target=self._read_answers, daemon=True)
         self._reader.start()

@@ -1,6 +1,7 @@
 """`qc-daemon run` on a line whose instruments are other processes, reached as hardware would be."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -126,3 +127,31 @@ def test_check_looks_at_everything_the_way_the_station_would(station: RunningSta
     found = {line["what"]: line["found"] for line in checked.document["checks"]}
     assert set(found) == {"database", "model", "instruments"}
     assert "VIRTUAL" in found["instruments"]
+
+
+def test_ctrl_c_finishes_the_inspection_on_an_emulated_line_too(tmp_path: Path) -> None:
+    """A terminal sends Ctrl-C to all processes of the station; only the station itself may act on it."""
+    config = tmp_path / "qc.toml"
+    config.write_text(
+        f'[station]\nfolder = "{tmp_path / "station"}"\nlanguage = "en"\n'
+        "[emulated_line]\nspecimens = 2\nscan_time_s = 0.3\n[line]\ninterval_s = 0.01\n",
+        encoding="utf-8",
+    )
+    log = tmp_path / "daemon.log"
+    with log.open("wb") as stream:
+        daemon = subprocess.Popen(
+            [*_MAIN, "run", "--config", str(config)], stdout=stream, stderr=stream, start_new_session=True
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while b"certified" not in log.read_bytes():
+            assert daemon.poll() is None and time.monotonic() < deadline, log.read_text(encoding="utf-8")
+            time.sleep(0.05)
+        os.killpg(daemon.pid, signal.SIGINT)
+        assert daemon.wait(30) == 0
+    finally:
+        daemon.kill()
+        daemon.wait()
+    assert b"instrument lost" not in log.read_bytes()
+    assert b"Traceback" not in log.read_bytes()
+    assert qc_daemon("fsck", "--station", tmp_path / "station").status == 0
