@@ -5,7 +5,6 @@ Heavy packages are imported where they are used, so that a command starts at onc
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -135,7 +134,9 @@ def open_predictor(folder: Path) -> Iterator["IsicPredictor"]:
 
 def released_checkpoint() -> Path:
     """Return the folder of the ISiC-Net that this version ships."""
-    return Path(str(resources.files("models"))) / "weights" / "isic-net-1"
+    from models.checkpoint import RELEASED
+
+    return RELEASED
 
 
 @contextmanager
