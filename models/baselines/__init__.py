@@ -1,0 +1,1 @@
+"""The methods of the comparison tables, one file each."""
