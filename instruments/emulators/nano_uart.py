@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from instruments.emulators.faults import ActiveFaults
 from instruments.emulators.nano_device import NanoDevice, Refused
+from instruments.frame_scanner import Garbage
 from instruments.nirscan_nano.codec import (
     END,
     START,
     BadChecksum,
     Frame,
     FrameParser,
-    Garbage,
     Response,
     encode_frame,
 )

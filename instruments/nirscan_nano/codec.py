@@ -19,11 +19,12 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
+from instruments.frame_scanner import CutShort, Found, FrameScanner, Garbage
+
 START = b"ABCD"
 END = b"DCBA"
 MAX_LENGTH = 512  # the command word and 510 bytes of data
 MAX_CHUNK = 510  # bytes of a file in one reply
-GARBAGE_LIMIT = 65536  # bytes that are no frame, before one is told of them
 
 _HEAD = struct.Struct("<4sIBBH")
 _COMMAND_SIZE = 2
@@ -115,13 +116,6 @@ class LinkFailure:
 
 
 @dataclass(frozen=True, slots=True)
-class Garbage:
-    """Bytes that belong to no frame were skipped."""
-
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
 class BadChecksum:
     """A frame of `length` payload bytes came with a wrong checksum."""
 
@@ -136,20 +130,14 @@ class BadEnd:
 
 
 @dataclass(frozen=True, slots=True)
-class CutShort:
-    """A frame stopped after `received` bytes."""
-
-    received: int
-
-
-@dataclass(frozen=True, slots=True)
 class TooLong:
     """A frame declares more payload than the protocol allows."""
 
     length: int
 
 
-Event = Frame | LinkFailure | Garbage | BadChecksum | BadEnd | CutShort | TooLong
+FrameEvent = Frame | LinkFailure | BadChecksum | BadEnd | TooLong
+Event = FrameEvent | Garbage | CutShort
 
 
 def encode_request(command: Command, sequence: int, data: bytes = b"") -> bytes:
@@ -170,88 +158,30 @@ def encode_frame(flags: int, sequence: int, payload: bytes) -> bytes:
     return START + struct.pack("<I", sum(body)) + body + END
 
 
-class FrameParser:
-    """Finds frames in a stream of bytes that may be split, cut, doubled or mixed with garbage.
-
-    The events depend on the stream alone, not on how it was split. Skipped bytes are reported
-    together, before the next other event or when `GARBAGE_LIMIT` of them have come.
-    """
+class FrameParser(FrameScanner[FrameEvent]):
+    """Finds the frames of a NIRscan Nano in a stream of bytes."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._skipped = 0
+        super().__init__(START, _read_frame)
 
-    @property
-    def pending(self) -> bool:
-        """Whether part of a frame waits for the rest."""
-        return bool(self._buffer)
 
-    def feed(self, data: bytes) -> list[Event]:
-        """Add bytes and return what they complete."""
-        self._buffer += data
-        events: list[Event] = []
-        while True:
-            self._skip_to_start(events)
-            event = self._next_event()
-            if event is None:
-                return events
-            self._report_skipped(events)
-            events.append(event)
-            self._drop(event)
-
-    def give_up(self) -> list[Event]:
-        """Stop waiting for the rest of a frame, as after a silence; frames behind its start are found."""
-        events: list[Event] = []
-        while self._buffer:
-            if self._buffer.startswith(START):
-                self._report_skipped(events)
-                events.append(CutShort(len(self._buffer)))
-            self._skip(1)
-            events += self.feed(b"")
-        self._report_skipped(events)
-        return events
-
-    def _skip_to_start(self, events: list[Event]) -> None:
-        found = self._buffer.find(START)
-        self._skip(found if found >= 0 else len(self._buffer) - _start_prefix(self._buffer))
-        while self._skipped >= GARBAGE_LIMIT:
-            events.append(Garbage(GARBAGE_LIMIT))
-            self._skipped -= GARBAGE_LIMIT
-
-    def _report_skipped(self, events: list[Event]) -> None:
-        if self._skipped:
-            events.append(Garbage(self._skipped))
-            self._skipped = 0
-
-    def _skip(self, count: int) -> None:
-        del self._buffer[:count]
-        self._skipped += count
-
-    def _next_event(self) -> Event | None:
-        """Return what stands at the start of the buffer; None if more bytes are needed to tell."""
-        if len(self._buffer) < _HEAD.size:
+def _read_frame(buffer: bytearray) -> Found[FrameEvent] | None:
+    """Return what stands at the start of the buffer; None if more bytes are needed to tell."""
+    if len(buffer) < _HEAD.size:
+        return None
+    _, checksum, flags, sequence, length = _HEAD.unpack_from(buffer)
+    failed = Response(flags >> _RESPONSE_SHIFT & _RESPONSE_MASK) is not Response.OK
+    if length > MAX_LENGTH and not failed:
+        return Found(TooLong(length))
+    for end in _possible_ends(length, failed):
+        if len(buffer) < end + len(END):
             return None
-        _, checksum, flags, sequence, length = _HEAD.unpack_from(self._buffer)
-        failed = Response(flags >> _RESPONSE_SHIFT & _RESPONSE_MASK) is not Response.OK
-        if length > MAX_LENGTH and not failed:
-            return TooLong(length)
-        for end in _possible_ends(length, failed):
-            if len(self._buffer) < end + len(END):
-                return None
-            if self._buffer.startswith(END, end):
-                if sum(self._buffer[8:end]) != checksum:
-                    return BadChecksum(length)
-                return _frame_or_failure(flags, sequence, bytes(self._buffer[_HEAD.size : end]))
-        return BadEnd(length)
-
-    def _drop(self, event: Event) -> None:
-        """Take an event's bytes off; of a rejected frame only the start marker, as another may lie in it."""
-        if isinstance(event, Frame):
-            del self._buffer[: _HEAD.size + len(event.payload) + len(END)]
-        elif isinstance(event, LinkFailure):
-            del self._buffer[: _HEAD.size + len(END)]
-        else:
-            self._skip(len(START))
+        if buffer.startswith(END, end):
+            if sum(buffer[8:end]) != checksum:
+                return Found(BadChecksum(length))
+            payload = bytes(buffer[_HEAD.size : end])
+            return Found(_frame_or_failure(flags, sequence, payload), end + len(END))
+    return Found(BadEnd(length))
 
 
 def _frame_or_failure(flags: int, sequence: int, payload: bytes) -> Frame | LinkFailure:
@@ -267,8 +197,3 @@ def _possible_ends(length: int, failed: bool) -> list[int]:
         return [_HEAD.size + length]
     lengths = {0, _COMMAND_SIZE} | ({length} if length <= MAX_LENGTH else set())
     return [_HEAD.size + candidate for candidate in sorted(lengths)]
-
-
-def _start_prefix(buffer: bytearray) -> int:
-    """Return how many bytes at the end of `buffer` may be the beginning of a start marker."""
-    return next((n for n in range(len(START) - 1, 0, -1) if buffer.endswith(START[:n])), 0)

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from instruments.listener import LinkCounters
 from instruments.nirscan_nano.codec import Command
-from instruments.nirscan_nano.dialogue import Dialogue, LinkCounters
+from instruments.nirscan_nano.dialogue import Dialogue
 from instruments.nirscan_nano.payloads import (
     DeviceStatus,
     FileType,

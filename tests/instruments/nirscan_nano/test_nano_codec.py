@@ -11,14 +11,13 @@ from nano_frames import (
     VERSION_REPLY,
 )
 
+from instruments.frame_scanner import CutShort, Garbage
 from instruments.nirscan_nano.codec import (
     BadChecksum,
     BadEnd,
     Command,
-    CutShort,
     Frame,
     FrameParser,
-    Garbage,
     LinkFailure,
     Response,
     TooLong,

@@ -5,13 +5,13 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from instruments.frame_scanner import Garbage
 from instruments.nirscan_nano.codec import (
     START,
     Command,
     Event,
     Frame,
     FrameParser,
-    Garbage,
     encode_frame,
     encode_request,
 )
