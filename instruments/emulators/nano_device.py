@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from instruments.emulators.faults import ActiveFaults
-from instruments.emulators.nano_scene import Scene, saturated
+from instruments.emulators.nano_scene import NanoScene, saturated
 from instruments.emulators.tape import Tape
 from instruments.nirscan_nano.codec import MAX_CHUNK, Command
 from instruments.nirscan_nano.payloads import DeviceStatus, ErrorSource, FileType, encode_device_time
@@ -67,7 +67,7 @@ class NanoDevice:
     """
 
     def __init__(self, tape: Tape, scan_time_s: float, faults: ActiveFaults, now_s: float) -> None:
-        self.scene = Scene(tape)
+        self.scene = NanoScene(tape)
         self._tape = tape
         self._scan_time_s = scan_time_s
         self._faults = faults

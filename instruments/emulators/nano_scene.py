@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from instruments.emulators.scene import Scene, warming_c
 from instruments.emulators.tape import Tape
 from instruments.nirscan_nano.axis import BLACK_PERIOD, column_axis
 from instruments.nirscan_nano.payloads import encode_device_time
@@ -20,47 +21,20 @@ from instruments.nirscan_nano.scan_container import (
 
 # Black level of a recorded scan at gain 64, in counts; the counts of a tape have it taken off.
 _DARK_COUNTS = 108_153
-# Against its white reference, a recorded view into an empty room reads 1.04 to 1.62.
-_EMPTY_ABSORBANCE = 1.3
 _FACTORY_TIME = datetime(2015, 12, 15, 15, 25, 44, tzinfo=UTC)
 _FACTORY_REPEATS = 30
 
 
-class Scene:
-    """A tape in front of the window: one of its rows, the white tile, or nothing (at first).
+class NanoScene(Scene):
+    """A tape in front of the window of a NIRscan Nano.
 
     Raises:
         DatasetError: a NIRscan Nano cannot carry the tape's wavelengths.
     """
 
     def __init__(self, tape: Tape) -> None:
-        self._tape = tape
+        super().__init__(tape)
         self.axis = column_axis(tape.wavelength_nm)
-        self._row = 0
-        self._shows_row = False
-        self._counts = self._empty_counts()
-
-    def show_row(self, row: int) -> str:
-        """Lay a specimen of the tape in front of the window; return its name.
-
-        Raises:
-            IndexError: the tape has no such row.
-        """
-        if not 0 <= row < len(self._tape.names):
-            raise IndexError(f"row {row} is not on the tape; expected 0 to {len(self._tape.names) - 1}")
-        self._row, self._shows_row = row, True
-        self._counts = self._tape.sample_counts[row]
-        return self._tape.names[row]
-
-    def show_white(self) -> None:
-        """Lay the white tile in front of the window: the reference of the row that was shown last."""
-        self._shows_row = False
-        self._counts = self._white_counts()
-
-    def show_nothing(self) -> None:
-        """Take everything away from the window."""
-        self._shows_row = False
-        self._counts = self._empty_counts()
 
     def scan(self, repeats: int, powered_s: float, device_time: bytes) -> ScanRecord:
         """Return the record of a scan, `powered_s` seconds after the device was switched on."""
@@ -75,16 +49,16 @@ class Scene:
             scan_index=0,
             shift_coefficients=np.zeros(3),
             axis=self.axis,
-            serial=self._tape.serial,
+            serial=self.tape.serial,
             first_black=first_black(self.axis.patterns),
             black_period=BLACK_PERIOD,
-            pga_gain=self._tape.pga_gain,
+            pga_gain=self.tape.pga_gain,
             scan_type=ScanType.COLUMN,
             config_index=0,
-            config_serial=self._tape.serial.encode("ascii")[:8].ljust(8, b"\0"),
+            config_serial=self.tape.serial.encode("ascii")[:8].ljust(8, b"\0"),
             config_name="Column 1",
             repeats=repeats,
-            adc=_adc_values(self._counts),
+            adc=_adc_values(self.counts),
         )
 
     def factory_reference(self) -> ScanRecord:
@@ -93,20 +67,12 @@ class Scene:
             self.scan(_FACTORY_REPEATS, 0.0, encode_device_time(_FACTORY_TIME)),
             name="SystemTest",
             config_name="SystemTest",
-            adc=_adc_values(self._white_counts()),
+            adc=_adc_values(self.white_counts()),
         )
-
-    def _white_counts(self) -> NDArray[np.int64]:
-        counts: NDArray[np.int64] = self._tape.reference_counts[self._tape.reference_index[self._row]]
-        return counts
-
-    def _empty_counts(self) -> NDArray[np.int64]:
-        counts: NDArray[np.int64] = np.rint(self._white_counts() * 10.0**-_EMPTY_ABSORBANCE).astype(np.int64)
-        return counts
 
     def _conditions(self, powered_s: float) -> tuple[float, float, float, float]:
         """Return °C of system and detector, %RH and the lamp reading, as recorded or else drifting."""
-        tape, row = self._tape, self._row
+        tape, row = self.tape, self.row
         recorded = (
             float(tape.system_temperature_c[row]),
             float(tape.detector_temperature_c[row]),
@@ -114,7 +80,7 @@ class Scene:
             float(tape.lamp_photodiode_counts[row]),
         )
         drifting = _drift(powered_s)
-        if not self._shows_row:
+        if not self.shows_row:
             return drifting
         system_c, detector_c, humidity, lamp = (
             now if math.isnan(then) else then for then, now in zip(recorded, drifting, strict=True)
@@ -133,6 +99,6 @@ def _adc_values(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _drift(powered_s: float) -> tuple[float, float, float, float]:
-    """Warm up like a recorded unit: 30.5 to 33.6 °C in 12 minutes, the lamp falling 2.9 per °C."""
-    system_c = 30.5 + 3.1 * (1.0 - math.exp(-powered_s / 240.0))
+    """Warm up like a recorded unit, the lamp falling by 2.9 counts per °C."""
+    system_c = warming_c(powered_s)
     return system_c, system_c - 3.0, 27.0, 3836.0 - 2.9 * (system_c - 30.5)

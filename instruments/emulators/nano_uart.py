@@ -1,10 +1,11 @@
 """The UART of an emulated NIRscan Nano: requests in, replies out, and all that can go wrong between."""
 
 import struct
-from dataclasses import dataclass
 
 from instruments.emulators.faults import ActiveFaults
 from instruments.emulators.nano_device import NanoDevice, Refused
+from instruments.emulators.scene import Scene
+from instruments.emulators.serial_process import Reply
 from instruments.frame_scanner import Garbage
 from instruments.nirscan_nano.codec import (
     END,
@@ -43,14 +44,6 @@ _STALE_LENGTH = 40
 _GARBAGE = b"\0\0\xff\x07AB\0" + START + bytes.fromhex("2f 02 00 00 c0 11 0a 00 33 02 35 35")
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """Bytes to send, after a delay."""
-
-    data: bytes
-    delay_s: float = 0.0
-
-
 class NanoUart:
     """Reads requests for a device and spoils its replies as the active faults say."""
 
@@ -62,7 +55,12 @@ class NanoUart:
         self._silent_until_s = 0.0
 
     @property
-    def gap_ends_s(self) -> float | None:
+    def scene(self) -> Scene:
+        """What lies in front of the device's window."""
+        return self._device.scene
+
+    @property
+    def wakes_at_s(self) -> float | None:
         """When a request that has stopped in the middle is given up; None if none has."""
         return self._last_byte_s + _GAP_S if self._parser.pending else None
 
@@ -77,7 +75,7 @@ class NanoUart:
         """Take bytes, possibly none, and return what the device sends for them."""
         if now_s < self._silent_until_s:
             return []
-        if not data and self.gap_ends_s is not None and now_s >= self.gap_ends_s:
+        if not data and self.wakes_at_s is not None and now_s >= self.wakes_at_s:
             return [self._throw_away(_LINK_FAILURE)]
         self._last_byte_s = now_s if data else self._last_byte_s
         replies: list[Reply | None] = []

@@ -192,9 +192,9 @@ def test_a_request_that_pauses_is_thrown_away_with_the_captured_failure(
     uart = NanoUart(device, faults)
     request = encode_request(Command.SCAN_STATUS, 9)
     assert uart.receive(request[:10], 0.0) == []
-    assert uart.gap_ends_s == pytest.approx(0.02)
+    assert uart.wakes_at_s == pytest.approx(0.02)
     assert [reply.data for reply in uart.receive(b"", 0.021)] == [LINK_FAILURE]
-    assert uart.gap_ends_s is None
+    assert uart.wakes_at_s is None
     assert len(uart.receive(request, 0.1)) == 1
 
 
