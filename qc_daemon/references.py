@@ -19,7 +19,8 @@ def renew_reference(
     A line that cannot show a tile is served by the factory reference that the instrument keeps.
 
     Returns:
-        the reference that was taken and stored, or None if the current one still serves.
+        the reference that was taken and stored; None if the current one still serves, or if there is
+        neither a tile nor a factory reference (then a gate says so and the verdict is REFER).
     """
     current = store.current_reference(spectrometer.identity.serial)
     if current is not None:
@@ -34,9 +35,11 @@ def renew_reference(
 
 def take_factory_reference(
     spectrometer: NirSpectrometer, store: InspectionStore, clock: Clock, new_id: Callable[[], str]
-) -> WhiteReference:
-    """Read the maker's white reference out of the instrument and store it."""
+) -> WhiteReference | None:
+    """Read the maker's white reference out of the instrument and store it; None if it holds none."""
     scan = spectrometer.factory_reference()
+    if scan is None:
+        return None
     reference = WhiteReference(
         id=new_id(),
         source="factory",

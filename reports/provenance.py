@@ -103,13 +103,12 @@ def _settings(scan: Scan, language: Language) -> str:
 
 
 def _conditions(scan: Scan, language: Language) -> str:
-    conditions = scan.conditions
-    return wording.CONDITIONS.of(language).format(
-        system=conditions.system_temperature_c,
-        detector=conditions.detector_temperature_c,
-        humidity=conditions.humidity_percent,
-        lamp=conditions.lamp_photodiode_counts,
-    )
+    measured = [
+        words.of(language).format(value=value)
+        for name, words in wording.CONDITIONS.items()
+        if (value := getattr(scan.conditions, name)) is not None
+    ]
+    return wording.COMMA.of(language).join(measured)
 
 
 def _white(white: WhiteReference | None, measured_at: datetime, language: Language) -> str:

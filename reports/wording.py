@@ -288,10 +288,14 @@ INSTRUMENT = Words(
     "{model} ({kind}), serial {serial}, firmware {firmware}",
 )
 SETTINGS = Words("{config}，平均 {scans} 次，增益 {gain}", "{config}, {scans} scans averaged, gain {gain}")
-CONDITIONS = Words(
-    "系统 {system:.1f} °C，探测器 {detector:.1f} °C，湿度 {humidity:.0f} %RH，灯监测 {lamp}",
-    "system {system:.1f} °C, detector {detector:.1f} °C, humidity {humidity:.0f} %RH, lamp monitor {lamp}",
-)
+COMMA = Words("，", ", ")
+# By the fields of `ScanConditions`; what an instrument does not measure is left out.
+CONDITIONS = {
+    "system_temperature_c": Words("系统 {value:.1f} °C", "system {value:.1f} °C"),
+    "detector_temperature_c": Words("探测器 {value:.1f} °C", "detector {value:.1f} °C"),
+    "humidity_percent": Words("湿度 {value:.0f} %RH", "humidity {value:.0f} %RH"),
+    "lamp_photodiode_counts": Words("灯监测 {value}", "lamp monitor {value}"),
+}
 WHITE_TILE = Words(
     "{source} {tile}，测量前 {age:.1f} 分钟", "{source} {tile}, {age:.1f} min before the measurement"
 )

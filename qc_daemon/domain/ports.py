@@ -45,8 +45,8 @@ class NirSpectrometer(Protocol):
         """Measure one averaged scan: detector counts over wavelength in nm."""
         ...
 
-    def factory_reference(self) -> Scan:
-        """Return the white reference scan that the maker stored in the device."""
+    def factory_reference(self) -> Scan | None:
+        """Return the white reference scan that the maker stored in the device; None if it holds none."""
         ...
 
 

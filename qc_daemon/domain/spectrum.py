@@ -52,12 +52,15 @@ class ScanSettings:
 
 @dataclass(frozen=True, slots=True)
 class ScanConditions:
-    """What the instrument said of itself during the scan; temperatures in °C, humidity in %RH."""
+    """What the instrument said of itself during the scan; None is what it does not measure.
 
-    system_temperature_c: float
-    detector_temperature_c: float
-    humidity_percent: float
-    lamp_photodiode_counts: int
+    Temperatures in °C, humidity in %RH.
+    """
+
+    system_temperature_c: float | None = None
+    detector_temperature_c: float | None = None
+    humidity_percent: float | None = None
+    lamp_photodiode_counts: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
