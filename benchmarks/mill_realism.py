@@ -26,7 +26,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from models.training.datasets import Dataset, read_dataset
+from models.training.dataset import Dataset
+from models.training.datasets import read_dataset
 from models.virtual_mill.spectra import draw_fabric, draw_scan_setting, simulate_scan
 
 Floats = NDArray[np.float64]

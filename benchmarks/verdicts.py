@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from models.training.datasets import Dataset
+from models.training.dataset import Dataset
 from models.training.predict import predict_dataset
 from models.virtual_mill.specimens import write_mill
 from qc_daemon.domain.composition import Composition

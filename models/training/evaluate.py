@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.composition_predictor import IsicPredictor
-from models.training.datasets import Dataset
+from models.training.dataset import Dataset
 from models.training.predict import predict_dataset
 from qc_daemon.domain.composition import Composition
 from qc_daemon.domain.errors import DatasetError

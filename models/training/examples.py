@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.preprocessing import ImageScale, SpectrumGrid, grey, rescaled, signal_channels, standardised
 from models.training.augmentation import blended, other_unit
-from models.training.datasets import Dataset
+from models.training.dataset import Dataset
 from qc_daemon.domain.errors import DatasetError
 
 CROP_MARGIN_PX = 32  # stored images are this much larger than the network's field, for random crops

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from models.composition_predictor import IsicPredictor
-from models.training.datasets import Dataset
+from models.training.dataset import Dataset
 from qc_daemon.domain.composition import Composition
 from qc_daemon.domain.errors import DatasetError
 from qc_daemon.domain.image import Frame

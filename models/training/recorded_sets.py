@@ -5,13 +5,15 @@ trained, tuned or calibrated on, and the virtual mill was fitted without it.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.training.datasets import Dataset, read_dataset, write_dataset
+from models.training.dataset import Dataset
+from models.training.datasets import read_dataset, write_dataset
 
 TEST_SWATCHES = frozenset({
     "Cotton_C02", "Nylon_N02", "Polyester_P03", "Polyester_P07", "Polyester_P11", "Polyester_P15",
@@ -19,6 +21,9 @@ TEST_SWATCHES = frozenset({
 })  # fmt: skip
 UNKNOWN_SWATCHES = frozenset({"Acetate_Std", "Acrylic_Std", "PVC"})
 TEST_POLYESTER_SHARES = (0.6053, 0.77)  # of the FT-NIR blends: whole compositions
+
+# Which instruments measured, as far as the sets say; the last word is the serial number.
+NANO, OTHER_NANO, FTNIR, USGS = "NIRscan Nano 6460024", "NIRscan Nano 5510004", "FT-NIR", "ASD"
 
 # USGS materials that are of one known fibre, without a coating that hides it.
 USGS_FIBRES = {
@@ -32,18 +37,23 @@ def lay_out_recorded(data: Path, work: Path) -> None:
     swatches = read_dataset(data / "nirscan_swatches")
     names = np.array(swatches.specimens)
     test, unknown = np.isin(names, list(TEST_SWATCHES)), np.isin(names, list(UNKNOWN_SWATCHES))
-    write_once(work / "swatches", lambda folder: write_dataset(_part(swatches, ~test & ~unknown, folder)))
-    write_once(work / "swatches_test", lambda folder: write_dataset(_part(swatches, test, folder)))
-    write_once(work / "unknown", lambda folder: write_dataset(_part(swatches, unknown, folder)))
+    write_once(
+        work / "swatches", lambda folder: write_dataset(_part(swatches, ~test & ~unknown, folder, NANO))
+    )
+    write_once(work / "swatches_test", lambda folder: write_dataset(_part(swatches, test, folder, NANO)))
+    write_once(work / "unknown", lambda folder: write_dataset(_part(swatches, unknown, folder, NANO)))
     blends = read_ftnir_blends(data / "ftnir_cotton_pet_blends")
     held = np.isin(blends.shares[:, 1].round(4), TEST_POLYESTER_SHARES)
-    write_once(work / "ftnir", lambda folder: write_dataset(_part(blends, ~held, folder)))
-    write_once(work / "ftnir_test", lambda folder: write_dataset(_part(blends, held, folder)))
+    write_once(work / "ftnir", lambda folder: write_dataset(_part(blends, ~held, folder, FTNIR)))
+    write_once(work / "ftnir_test", lambda folder: write_dataset(_part(blends, held, folder, FTNIR)))
     garments = read_dataset(data / "nirscan_3garments")
     every_tenth = np.arange(len(garments)) % 10 == 0
-    write_once(work / "garments", lambda folder: write_dataset(_part(garments, every_tenth, folder)))
+    write_once(
+        work / "garments", lambda folder: write_dataset(_part(garments, every_tenth, folder, OTHER_NANO))
+    )
     usgs = read_usgs(data / "usgs_splib07_fabrics")
-    write_once(work / "usgs", lambda folder: write_dataset(_part(usgs, np.ones(len(usgs), bool), folder)))
+    whole = np.ones(len(usgs), bool)
+    write_once(work / "usgs", lambda folder: write_dataset(_part(usgs, whole, folder, USGS)))
 
 
 def read_ftnir_blends(folder: Path) -> Dataset:
@@ -106,7 +116,7 @@ def _spectra(
     )
 
 
-def _part(dataset: Dataset, kept: NDArray[np.bool_], folder: Path) -> Dataset:
+def _part(dataset: Dataset, kept: NDArray[np.bool_], folder: Path, instrument: str) -> Dataset:
     """Return the kept rows, with the fibres that occur in them, as a dataset without images."""
     rows = np.flatnonzero(kept)
     specimens = tuple(dataset.specimens[row] for row in rows)
@@ -114,7 +124,8 @@ def _part(dataset: Dataset, kept: NDArray[np.bool_], folder: Path) -> Dataset:
     occurs = shares.max(axis=0) > 0
     fibres = tuple(fibre for fibre, seen in zip(dataset.fibres, occurs, strict=True) if seen)
     absorbance = dataset.absorbance[rows]
-    return _spectra(folder, dataset.wavelength_nm, absorbance, fibres, shares[:, occurs], specimens)
+    part = _spectra(folder, dataset.wavelength_nm, absorbance, fibres, shares[:, occurs], specimens)
+    return replace(part, instruments=(instrument,) * len(part))
 
 
 def write_once(folder: Path, write: Callable[[Path], object]) -> None:

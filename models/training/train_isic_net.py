@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from models.checkpoint import Checkpoint, TrainingRecord
 from models.isic_net_config import IsicNetConfig
 from models.preprocessing import ImageScale
-from models.training.datasets import Dataset, read_dataset, split_by_specimen
+from models.training.dataset import Dataset
+from models.training.datasets import read_dataset
 from models.training.examples import Examples, common_grid, gather
 from models.training.isic_checkpoint import Origin, write_isic_checkpoint
 from models.training.isic_fitting import TrainingSettings, fit_network
+from models.training.splitting import split_by_specimen
 from qc_daemon.domain.errors import InputError
 
 # What the network sees of a micrograph: 224 µm of a field at 1 µm a pixel, from cameras of 0.5 to 1.25.

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.datasets import Dataset, write_dataset
+from models.training.dataset import Dataset
+from models.training.datasets import write_dataset
 from models.virtual_mill.endmembers import FIBRES
 from models.virtual_mill.micrographs import Micrograph, render_micrograph
 from models.virtual_mill.spectra import (
@@ -123,6 +124,7 @@ def _dataset(folder: Path, rows: Sequence[_Row]) -> Dataset:
         um_per_pixel=np.array([row.um_per_pixel for row in rows]),
         sample_counts=np.array([row.scan.sample_counts for row in rows]),
         reference_counts=np.array([row.scan.reference_counts for row in rows]),
+        instruments=("virtual",) * len(rows),
     )
 
 

@@ -23,7 +23,7 @@ from qc_daemon.pipeline import Judges
 
 if TYPE_CHECKING:
     from instruments.emulators.line import EmulatedLine
-    from models.training.datasets import Dataset
+    from models.training.dataset import Dataset
 
 
 def demo_config(folder: Path) -> Config:

@@ -2,22 +2,26 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.training.datasets import Dataset, read_dataset, split_by_specimen, write_dataset
+from models.training.dataset import Dataset
+from models.training.datasets import read_dataset, require_shares, write_dataset
+from models.training.splitting import split_by_specimen
 from qc_daemon.domain.errors import DatasetError
 from qc_daemon.domain.spectrum import Scan, ScanConditions, ScanSettings
 
+PICTURE = cv2.imencode(".png", np.full((4, 4, 3), 128, np.uint8))[1].tobytes()
 AXIS = np.array([900.0, 1200.0, 1500.0])
 GOOD = "specimen,cotton,polyester\na,1,0\na,1,0\nb,0.4,0.6\n"
 
 
 def folder_with(path, table=GOOD, **arrays):
     """Write a dataset folder by hand: the table's text and the arrays, good ones unless given."""
-    rows = len(table.strip().splitlines()) - 1
+    rows = len(list(filter(None, table.splitlines()))) - 1
     arrays = {"wavelength_nm": AXIS, "absorbance": np.full((rows, 3), 0.2)} | arrays
     (path / "samples.csv").write_text(table, encoding="utf-8")
     np.savez(path / "spectra.npz", **{key: value for key, value in arrays.items() if value is not None})
@@ -50,6 +54,7 @@ def datasets(draw):
         "um_per_pixel": np.where(generator.random(n) < 0.5, np.nan, generator.uniform(0.2, 5, n)),
         "sample_counts": counts,
         "reference_counts": counts,
+        "instruments": ("", "NIRscan Nano 6460024", "", 'Nano "2", spare 7', "")[:n],
     }
 
 
@@ -58,7 +63,7 @@ def test_what_is_written_is_read_back_equal(tmp_path_factory, fields):
     dataset = Dataset(folder=tmp_path_factory.mktemp("d"), **fields)
     write_dataset(dataset)
     read = read_dataset(dataset.folder)
-    for name in ("fibres", "specimens", "conditions", "image_paths"):
+    for name in ("fibres", "specimens", "conditions", "image_paths", "instruments"):
         assert getattr(read, name) == getattr(dataset, name), name
     for name in ("wavelength_nm", "absorbance", "shares", "um_per_pixel"):
         assert np.array_equal(getattr(read, name), getattr(dataset, name), equal_nan=True), name
@@ -91,7 +96,12 @@ def test_a_row_of_zero_shares_is_no_specimen(tmp_path):
         ("specimen,cotton\na,nan\n", ["samples.csv", "row 1", "cotton", "nan"]),
         ("specimen,cotton,hemp\na,1,0\nb,1,0\nc,0,7\n", ["row 3", "hemp", "7"]),
         ("cotton,wool\n1,0\n", ["samples.csv", '"specimen"']),
-        ("specimen,note\na,x\n", ["samples.csv", "no fibre columns"]),
+        ("specimen,hemp,jute\na,40,60\nb,70,30\n", ["samples.csv", "percent", "divide"]),
+        ("specimen,cotton,hemp\na,1,0\nb,40,60\n", ["row 2", "cotton", "40", "percent"]),
+        ("specimen,hemp,jute\na,1,0\nb,o.5,0.5\nc,0,1\n", ["row 2", "hemp", "o.5", "0..1"]),
+        ("specimen;cotton\na;1\n", ['"specimen"', "specimen;cotton"]),
+        ("specimen,cotton\na,1\n\nb,2\n", ["row 2 (line 4)", "cotton"]),
+        ("specimen,cotton\na\0b,1\n", ["samples.csv", "zero bytes"]),
         ("specimen,cotton\n,1\n", ["row 1", "specimen is empty"]),
         ("specimen,cotton,cotton\na,1,0\n", ["samples.csv", "cotton", "twice"]),
         ("specimen,cotton\na,1,0\n", ["row 1", "3 cells", "expected 2"]),
@@ -111,11 +121,12 @@ def test_a_wrong_table_is_refused_in_one_line(tmp_path, table, words):
     [
         ({"absorbance": None}, ['"absorbance"']),
         ({"wavelength_nm": None}, ['"wavelength_nm"']),
-        ({"wavelength_nm": AXIS[::-1]}, ["not ascending"]),
+        ({"wavelength_nm": AXIS[::-1]}, ["not ascending", "values 1 and 2", "1500, 1200"]),
+        ({"wavelength_nm": AXIS[[0, 1, 1]]}, ["twice the same", "values 2 and 3", "1200, 1200"]),
         ({"wavelength_nm": np.array([900.0, np.nan, 1000.0])}, ["wavelength_nm", "not finite"]),
         ({"wavelength_nm": np.ones((3, 1))}, ["wavelength_nm", "(3, 1)"]),
-        ({"absorbance": np.full((3, 3), np.inf)}, ["absorbance", "not finite"]),
-        ({"absorbance": np.zeros((2, 3))}, ["(2, 3)", "(3, 3)"]),
+        ({"absorbance": np.diag([0, 0, np.inf])}, ["absorbance", "row 3, column 3 (1500 nm): inf"]),
+        ({"absorbance": np.zeros((2, 3))}, ["2 rows", "samples.csv has 3"]),
         ({"absorbance": np.zeros((3, 4))}, ["(3, 4)", "(3, 3)"]),
         ({"absorbance": np.array([["a"] * 3] * 3)}, ["absorbance", "real numbers"]),
         ({"sample": np.zeros((3, 9))}, ["sample", "(3, 9)"]),
@@ -169,17 +180,34 @@ def test_one_reference_serves_every_row(tmp_path):
 @pytest.mark.parametrize("place", ["shot.png", "images/shot.png", "jpg/shot.png"])
 def test_an_image_is_found_under_the_folder_images_and_jpg(tmp_path, place):
     (tmp_path / place).parent.mkdir(exist_ok=True)
-    (tmp_path / place).write_bytes(b"picture")
+    (tmp_path / place).write_bytes(PICTURE)
     dataset = read_dataset(folder_with(tmp_path, "specimen,cotton,image\na,1,shot.png\nb,1,\n"))
     assert dataset.image_paths == (tmp_path / place, None)
 
 
 def test_an_image_serves_as_micrograph_only_if_its_scale_is_known(tmp_path):
-    (tmp_path / "shot.png").write_bytes(b"picture")
+    (tmp_path / "shot.png").write_bytes(PICTURE)
     table = "specimen,cotton,image,um_per_pixel\na,1,shot.png,1.5\nb,1,shot.png,\n"
     dataset = read_dataset(folder_with(tmp_path, table))
     assert dataset.micrograph_path(0) == tmp_path / "shot.png"
     assert dataset.micrograph_path(1) is None
+
+
+def test_a_file_that_is_no_image_is_refused_with_its_row(tmp_path):
+    (tmp_path / "shot.png").write_bytes(b"no picture")
+    line = refusal(folder_with(tmp_path, "specimen,cotton,image\na,1,\nb,1,shot.png\n"))
+    assert "samples.csv: row 2" in line
+    assert "shot.png is no image" in line
+
+
+def test_without_fibre_columns_the_shares_are_unknown(tmp_path):
+    dataset = read_dataset(folder_with(tmp_path, "specimen,note,tension\na,x,100\n"))
+    assert dataset.fibres == ()
+    with pytest.raises(DatasetError, match=r"samples\.csv: has no fibre columns"):
+        require_shares(dataset)
+    empty = read_dataset(folder_with(tmp_path, "specimen,cotton\na,0\n"))
+    with pytest.raises(DatasetError, match="every row is without specimen"):
+        require_shares(empty)
 
 
 def test_a_missing_image_names_file_and_row(tmp_path):
@@ -192,7 +220,7 @@ def test_an_image_outside_the_folder_is_refused(tmp_path):
     inside = tmp_path / "inside"
     inside.mkdir()
     secret = tmp_path / "secret.png"
-    secret.write_bytes(b"picture")
+    secret.write_bytes(PICTURE)
     (inside / "link.png").symlink_to(secret)
     for name in ("../secret.png", str(secret), "link.png"):
         table = f"specimen,cotton,image\na,1,{name}\n"
@@ -236,6 +264,7 @@ def test_a_folder_of_scan_files_is_read_through_the_injected_reader(tmp_path):
     dataset = read_dataset(tmp_path, recorded)
     assert dataset.specimens == ("Column 1_043007_20240418", "Cotton_C01", "Cotton_C01")
     assert dataset.conditions == ("", "Fold4", "Pos2")
+    assert dataset.instruments == ("test S1",) * 3
     assert dataset.fibres == ()
     assert dataset.shares.shape == (3, 0)
     assert dataset.absorbance == pytest.approx(np.full((3, 3), np.log10(4.0)))

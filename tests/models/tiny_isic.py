@@ -9,7 +9,8 @@ import numpy as np
 from models.checkpoint import Checkpoint, TrainingRecord
 from models.isic_net_config import IsicNetConfig
 from models.preprocessing import ImageScale, SpectrumGrid
-from models.training.datasets import Dataset, write_dataset
+from models.training.dataset import Dataset
+from models.training.datasets import write_dataset
 from models.training.examples import CROP_MARGIN_PX, Examples
 
 FIBRES = ("hemp", "jute", "silk")
