@@ -15,15 +15,15 @@ from safetensors.numpy import load_file, save_file
 from models.export import load_weights, weights_of
 from models.isic_net import IsicNet
 from models.isic_net_config import IsicNetConfig
-from models.mindspore_import import ms, nn, ops
+from models.mindspore_import import ms, nn
 from models.training.drawn_fits import drawn_anchor
 from models.training.examples import Examples, draw_batch, row_weights
 from models.training.isic_loss import IsicLoss, LossWeights
 from models.training.linear_anchor import LinearAnchor
+from models.training.optimisation import adamw, compiled_step, rate_factor
 from models.training.validation import Answers, thinned
 
 _MIN_STEPS, _MAX_STEPS = 12, 120  # of an epoch
-_WARM_UP = 0.05  # of the planned training
 _BEST, _LAST = "best.safetensors", "last.safetensors"
 
 
@@ -103,38 +103,16 @@ def place_anchor(net: IsicNet, anchor: LinearAnchor) -> None:
     net.anchor.bias.requires_grad = False
 
 
-def _optimizer(net: IsicNet, settings: TrainingSettings) -> nn.Optimizer:
-    parameters = net.trainable_params()
-    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
-    others = [parameter for parameter in parameters if parameter.ndim <= 1]
-    groups = [
-        {"params": matrices, "weight_decay": settings.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-        {"order_params": parameters},
-    ]
-    return nn.AdamWeightDecay(groups, learning_rate=settings.learning_rate)
-
-
-def training_step(net: IsicNet, settings: TrainingSettings) -> tuple[nn.Optimizer, Callable[..., ms.Tensor]]:
-    """Return the optimizer and the one compiled function that a batch goes through."""
-    optimizer = _optimizer(net, settings)
+def training_step(net: IsicNet, settings: TrainingSettings) -> tuple[nn.Optimizer, Callable[..., float]]:
+    """Return the optimizer and the one compiled function that a rate and a batch go through."""
+    optimizer = adamw(net, settings.learning_rate, settings.weight_decay)
     loss = IsicLoss(net, settings.paired, LossWeights())
-    gradient = ms.value_and_grad(loss, None, optimizer.parameters)
     net.set_train(True)
-
-    @ms.jit  # type: ignore[untyped-decorator]
-    def step(signal: ms.Tensor, shares: ms.Tensor, image: ms.Tensor, rate: ms.Tensor) -> ms.Tensor:
-        # Inside the graph: a compiled step does not see a parameter that is set from outside.
-        ops.assign(optimizer.learning_rate, rate)
-        value, gradients = gradient(signal, shares, image)
-        optimizer(ops.clip_by_global_norm(gradients, 1.0))
-        return value
-
-    return optimizer, step
+    return optimizer, compiled_step(loss, optimizer)
 
 
 def _epoch(
-    step: Callable[..., ms.Tensor],
+    step: Callable[..., float],
     training: Examples,
     weights: NDArray[np.float64],
     settings: TrainingSettings,
@@ -148,11 +126,10 @@ def _epoch(
     steps = int(np.clip(math.ceil(drawn), _MIN_STEPS, _MAX_STEPS))
     losses = []
     for number in range(steps):
-        rate = settings.learning_rate * _rate_factor(_done(progress, settings, number / steps))
+        rate = settings.learning_rate * rate_factor(_done(progress, settings, number / steps))
         batch = draw_batch(training, weights, settings.signals, settings.paired, generator)
         image = batch.image if settings.paired else np.zeros((1, 1), np.float32)
-        arrays = (batch.signal, batch.shares, image, np.array(rate, np.float32))
-        losses.append(float(step(*(ms.Tensor(array) for array in arrays)).asnumpy()))
+        losses.append(step(rate, batch.signal, batch.shares, image))
     return float(np.mean(losses))
 
 
@@ -163,13 +140,6 @@ def _done(progress: Progress, settings: TrainingSettings, within: float) -> floa
         return min(1.0, by_epochs)
     by_time = progress.seconds * (1.0 + within / progress.epoch) / (60.0 * settings.minutes)
     return min(1.0, max(by_epochs, by_time))
-
-
-def _rate_factor(done: float) -> float:
-    """Warm up, then fall as half a cosine to 2 % of the full rate."""
-    if done < _WARM_UP:
-        return 0.1 + 0.9 * done / _WARM_UP
-    return 0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * (done - _WARM_UP) / (1.0 - _WARM_UP)))
 
 
 def _finished(progress: Progress, settings: TrainingSettings) -> bool:

@@ -34,11 +34,11 @@ class Answers:
         self._net.set_train(False)
         signal = signal_channels(examples.absorbance)
         alone = np.concatenate([self._alone(part) for part in _batches(signal)])[: len(signal)]
-        errors = [_specimen_error(alone, examples)]
+        errors = [specimen_error(alone, examples)]
         if self._net.config.image and len(examples.with_image):
             chosen = examples.take(examples.with_image)
             both = np.concatenate([self._both(part) for part in _paired_batches(chosen)])[: len(chosen)]
-            errors.append(_specimen_error(both, chosen))
+            errors.append(specimen_error(both, chosen))
         self._net.set_train(True)
         return errors
 
@@ -57,7 +57,7 @@ def thinned(examples: Examples) -> Examples:
     return examples.take(np.linspace(0, len(examples) - 1, min(len(examples), _ROWS)).astype(np.intp))
 
 
-def _specimen_error(predicted: NDArray[np.float32], examples: Examples) -> float:
+def specimen_error(predicted: NDArray[np.float32], examples: Examples) -> float:
     """Mean over specimens of the mean absolute error of their rows."""
     errors = np.abs(predicted - examples.shares).mean(axis=1)
     _, inverse, counts = np.unique(np.array(examples.specimens), return_inverse=True, return_counts=True)
