@@ -24,6 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 from models.calibration import IntervalTable, NoveltyLimits, SignalSubspace
 from models.isic_net_config import IsicNetConfig
 from models.preprocessing import ImageScale, SpectrumGrid
+from models.validity import ValidityRange
 from qc_daemon.domain.errors import CheckpointError
 
 MANIFEST, SEAL = "manifest.json", "manifest.sha256"
@@ -87,6 +88,7 @@ class Manifest:
         max_gap_nm: longest run of bands without a value that may be interpolated.
         versions: lines such as "mindspore 2.10.0".
     """
+        validity: what training saw; None in checkpoints that were made before it was recorded.
 
     format: str
     name: str
@@ -105,6 +107,7 @@ class Manifest:
     versions: tuple[str, ...]
     files: tuple[FileSeal, ...]
 
+    validity: ValidityRange | None = None
 
 _ADAPTER = TypeAdapter(Manifest)
 

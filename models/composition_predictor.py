@@ -18,10 +18,13 @@ from models.checkpoint import Checkpoint
 from models.isic_net_config import IsicNetConfig
 from models.preprocessing import SpectrumGrid, image_plane, on_grid, signal_channels
 from models.runtimes.runtime import Runtime, Tensors
+from models.validity import ValidityRange, outside_range
 from qc_daemon.domain.composition import UNKNOWN, Composition, Evidence, FibreShare
 from qc_daemon.domain.image import CleanedImage
 from qc_daemon.domain.inspection import ModelVersion
-from qc_daemon.domain.spectrum import Spectrum
+from qc_daemon.domain.reasons import Reason, ReasonCode
+from qc_daemon.domain.spectrum import InstrumentIdentity, Spectrum
+from qc_daemon.domain.verdict import DeclaredLabel
 
 UNREADABLE_NOVELTY = 1000.0  # stands for "cannot be read at all"; the limit is 1
 # A fibre whose presence the network puts below this gets no share; chosen on validation specimens,
@@ -56,6 +59,11 @@ class IsicPredictor:
         """The wavelength axis that a spectrum has to cover."""
         return self._checkpoint.manifest.grid
 
+    @property
+    def validity(self) -> ValidityRange | None:
+        """What training saw; None if the checkpoint does not record it."""
+        return self._checkpoint.manifest.validity
+
     def close(self) -> None:
         """Give back the runtime."""
         self._runtime.close()
@@ -86,6 +94,26 @@ class IsicPredictor:
             interval_coverage=table.coverage,
             evidence=self._evidence(answer, plane is not None),
         )
+
+    def outside_validity(
+        self,
+        spectrum: Spectrum,
+        composition: Composition,
+        label: DeclaredLabel | None,
+        spectrometer: InstrumentIdentity,
+    ) -> tuple[Reason, ...]:
+        """Return what lies outside the range that the model was made for.
+
+        A checkpoint without a validity range knows its wavelengths only.
+        """
+        grid, validity = self.grid, self._checkpoint.manifest.validity
+        range_nm = f"{grid.first_nm:.0f}-{grid.last_nm:.0f} nm"
+        unreadable = (
+            () if self._readable(spectrum) else (Reason(ReasonCode.WAVELENGTHS_OUTSIDE_MODEL, range_nm),)
+        )
+        if validity is None:
+            return unreadable
+        return unreadable + outside_range(validity, composition, label, spectrometer)
 
     def _readable(self, spectrum: Spectrum) -> bool:
         """Tell whether the valid bands reach both ends of the range and leave no wide gap in it."""

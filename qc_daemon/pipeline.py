@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from qc_daemon.domain.composition import Composition
 from qc_daemon.domain.errors import InstrumentError
 from qc_daemon.domain.image import CleanedImage, Frame
 from qc_daemon.domain.inspection import Acquisition, Conclusion, ReportFile, Specimen
@@ -142,11 +143,12 @@ def conclude(judges: Judges, acquisition: Acquisition) -> Conclusion:
     measurable = cleaned if not image_findings else None
     composition = judges.predictor.predict(spectrum, measurable) if spectrum is not None else None
     defects = judges.defect_detector.find(measurable) if measurable is not None else ()
-    findings = scan_findings + image_findings
+    findings = scan_findings + image_findings + outside
     return Conclusion(
         id=judges.new_id(),
         acquisition_id=acquisition.id,
         composition=composition,
+    outside = _outside_validity(judges, acquisition, spectrum, composition)
         cleaned=cleaned,
         defects=defects,
         tolerance=judges.tolerance,
@@ -199,5 +201,14 @@ def _frame_or_none(camera: MicroscopeCamera | None, triggered_monotonic_s: float
 
 def _timed(clock: Clock, action: Callable[[], T]) -> tuple[T, float]:
     started_s = clock.monotonic_s()
+def _outside_validity(
+    judges: Judges, acquisition: Acquisition, spectrum: Spectrum | None, composition: Composition | None
+) -> tuple[Reason, ...]:
+    if spectrum is None or composition is None:
+        return ()
+    label, spectrometer = acquisition.specimen.label, acquisition.spectrometer
+    return judges.predictor.outside_validity(spectrum, composition, label, spectrometer)
+
+
     result = action()
     return result, clock.monotonic_s() - started_s

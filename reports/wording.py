@@ -161,6 +161,34 @@ _REASONS: Mapping[ReasonCode, tuple[Words, Words]] = {
         Words("标签中的{subject}不在模型范围内", "The model does not know a declared fibre: {subject}"),
         _NO_FIGURES,
     ),
+    ReasonCode.BLEND_OUTSIDE_MODEL: (
+        Words("模型的训练样品中没有{subject}", "The model was not trained on {subject}"),
+        _NO_FIGURES,
+    ),
+    ReasonCode.SHARE_OUTSIDE_MODEL: (
+        Words(
+            "{subject}：含量超出模型训练样品的范围",
+            "{subject}: a share that the model was not trained on",
+        ),
+        Words(
+            "{value:.0f} %，训练样品中最接近的为 {limit:.0f} %",
+            "{value:.0f} %, the nearest in training was {limit:.0f} %",
+        ),
+    ),
+    ReasonCode.INSTRUMENT_OUTSIDE_MODEL: (
+        Words(
+            "模型没有用这种仪器（{subject}）训练过",
+            "The model was not trained with this type of instrument ({subject})",
+        ),
+        _NO_FIGURES,
+    ),
+    ReasonCode.WAVELENGTHS_OUTSIDE_MODEL: (
+        Words(
+            "光谱没有完整覆盖模型的波长范围（{subject}）",
+            "The spectrum does not cover the wavelengths of the model ({subject})",
+        ),
+        _NO_FIGURES,
+    ),
     ReasonCode.NO_LABEL: (
         Words("没有标签成分，无从判定", "There is no declared label to judge against"),
         _NO_FIGURES,
@@ -377,11 +405,16 @@ def term(name: str, language: Language) -> str:
 def reason_sentence(reason: Reason, language: Language) -> str:
     """Return a reason in words, with the figure that decided and its limit where it has them."""
     said, figures = (words.of(language) for words in _REASONS[reason.code])
-    sentence = said.format(subject=fibre_name(reason.subject, language))
+    sentence = said.format(subject=_subject(reason.subject, language))
     if not figures or reason.value is None or reason.limit is None:
         return sentence + _FULL_STOP.of(language)
     in_figures = figures.format(value=reason.value, limit=reason.limit)
     return _WITH_FIGURES.of(language).format(sentence=sentence, figures=in_figures)
+
+
+def _subject(subject: str, language: Language) -> str:
+    """Return what a reason is about; the fibres of a blend ("linen+wool") are named one by one."""
+    return " + ".join(fibre_name(fibre, language) for fibre in subject.split("+"))
 
 
 _FULL_STOP = Words("。", ".")

@@ -20,8 +20,9 @@ from qc_daemon.domain.inspection import (
     Specimen,
 )
 from qc_daemon.domain.quality import FrameLimits, ScanLimits
+from qc_daemon.domain.reasons import Reason
 from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, Spectrum, WhiteReference, WhiteTile
-from qc_daemon.domain.verdict import TOLERANCES, parse_label
+from qc_daemon.domain.verdict import TOLERANCES, DeclaredLabel, parse_label
 from qc_daemon.pipeline import Judges
 
 
@@ -199,6 +200,7 @@ class FakePredictor:
         self.images.append(image)
         if self.error is not None:
             raise self.error
+        self.outside: tuple[Reason, ...] = ()
         return a_composition({"cotton": (59.0, 60.0, 61.0), "polyester": (39.0, 40.0, 41.0)})
 
 
@@ -206,6 +208,15 @@ class FakeCleaner:
     """Fills the upper `filled_share` of a frame with nothing changed."""
 
     version = ModelVersion("image_cleaner", "fake", "digest")
+    def outside_validity(
+        self,
+        spectrum: Spectrum,
+        composition: Composition,
+        label: DeclaredLabel | None,
+        spectrometer: InstrumentIdentity,
+    ) -> tuple[Reason, ...]:
+        return self.outside
+
 
     def __init__(self, filled_share: float = 0.0) -> None:
         self._filled_share = filled_share

@@ -36,6 +36,7 @@ from models.runtimes.runtime import Tensors
 from models.training.drawn_fits import drawn_subspace
 from models.training.examples import Examples
 from models.training.isic_calibration import Calibration, calibrate_on_held_back, calibrate_on_left_out
+from models.training.seen_range import seen_range
 
 _FILES = (WEIGHTS, ONNX, MINDIR, CALIBRATION, GOLDEN)
 _MAX_GAP_NM = 20.0  # half the width of the narrowest band of the fibres in the near infrared
@@ -44,11 +45,15 @@ _VERSIONS_OF = ("mindspore", "numpy", "onnx", "onnxruntime", "safetensors")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What the checkpoint says of its making: mass basis, scale of the images, training."""
+    """What the checkpoint says of its making: mass basis, scale of the images, training.
+
+    `instruments` are the types that measured, () if that is not known.
+    """
 
     basis: str
     image: ImageScale | None
     record: TrainingRecord
+    instruments: tuple[str, ...] = ()
 
 
 def write_isic_checkpoint(
@@ -143,6 +148,7 @@ def _manifest(
         training=origin.record,
         versions=tuple(f"{package} {importlib.metadata.version(package)}" for package in _VERSIONS_OF),
         files=seal_files(folder, _FILES),
+        validity=seen_range(training, origin.instruments),
     )
 
 

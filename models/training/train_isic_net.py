@@ -20,6 +20,7 @@ from models.training.datasets import read_dataset
 from models.training.examples import Examples, common_grid, gather
 from models.training.isic_checkpoint import Origin, write_isic_checkpoint
 from models.training.isic_fitting import TrainingSettings, fit_network
+from models.training.seen_range import instrument_types
 from models.training.splitting import split_by_specimen
 from qc_daemon.domain.errors import InputError
 
@@ -96,7 +97,8 @@ def train_isic_net(
         best_epoch=progress.best_epoch,
         validation_error=progress.best_error,
     )
-    return write_isic_checkpoint(out, net, known, held, Origin(BASIS, scale, record))
+    origin = Origin(BASIS, scale, record, instrument_types(datasets))
+    return write_isic_checkpoint(out, net, known, held, origin)
 
 
 def _settings(seed: int, epochs: int | None, minutes: float | None, reads_image: bool) -> TrainingSettings:

@@ -25,6 +25,7 @@ from models.virtual_mill.spectra import (
     nirscan_nano_axis,
     simulate_scan,
 )
+from models.validity import VIRTUAL_MILL
 
 # Of one, two and three fibres; blends make up most of what a mill has to check.
 _PARTS_PROBABILITY = (0.35, 0.45, 0.20)
@@ -124,7 +125,7 @@ def _dataset(folder: Path, rows: Sequence[_Row]) -> Dataset:
         um_per_pixel=np.array([row.um_per_pixel for row in rows]),
         sample_counts=np.array([row.scan.sample_counts for row in rows]),
         reference_counts=np.array([row.scan.reference_counts for row in rows]),
-        instruments=("virtual",) * len(rows),
+        instruments=(VIRTUAL_MILL,) * len(rows),
     )
 
 

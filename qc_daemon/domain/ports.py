@@ -15,7 +15,9 @@ from qc_daemon.domain.inspection import (
     ReportFile,
     Specimen,
 )
+from qc_daemon.domain.reasons import Reason
 from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, Spectrum, WhiteReference, WhiteTile
+from qc_daemon.domain.verdict import DeclaredLabel
 
 
 class Clock(Protocol):
@@ -102,6 +104,16 @@ class CompositionPredictor(Protocol):
 
     def predict(self, spectrum: Spectrum, image: CleanedImage | None) -> Composition:
         """Return shares, intervals, class, novelty and evidence. Deterministic."""
+        ...
+
+    def outside_validity(
+        self,
+        spectrum: Spectrum,
+        composition: Composition,
+        label: DeclaredLabel | None,
+        spectrometer: InstrumentIdentity,
+    ) -> tuple[Reason, ...]:
+        """Return why an answer must not decide: what lies outside the range that the model was made for."""
         ...
 
 

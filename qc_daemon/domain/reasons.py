@@ -28,6 +28,11 @@ class ReasonCode(StrEnum):
     # the model's answer
     NOVEL = "novel"
     FIBRE_OUTSIDE_MODEL = "fibre_outside_model"
+    # the range that the model was trained on
+    BLEND_OUTSIDE_MODEL = "blend_outside_model"
+    SHARE_OUTSIDE_MODEL = "share_outside_model"
+    INSTRUMENT_OUTSIDE_MODEL = "instrument_outside_model"
+    WAVELENGTHS_OUTSIDE_MODEL = "wavelengths_outside_model"
     # the judgement
     NO_LABEL = "no_label"
     WITHIN_TOLERANCE = "within_tolerance"
