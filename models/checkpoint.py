@@ -30,6 +30,7 @@ from qc_daemon.domain.errors import CheckpointError
 MANIFEST, SEAL = "manifest.json", "manifest.sha256"
 WEIGHTS, ONNX, MINDIR = "weights.safetensors", "model.onnx", "model.mindir"
 CALIBRATION, GOLDEN = "calibration.npz", "golden.npz"
+OM = "model.om"
 FORMAT = "isic-net checkpoint 1"
 RELEASED = Path(__file__).parent / "weights" / "isic-net-1"  # what this version of the software ships
 _REQUIRED = (WEIGHTS, ONNX, CALIBRATION, GOLDEN)
@@ -87,8 +88,8 @@ class Manifest:
         with_image, without_image: interval tables; `with_image` is None if the model reads no image.
         max_gap_nm: longest run of bands without a value that may be interpolated.
         versions: lines such as "mindspore 2.10.0".
-    """
         validity: what training saw; None in checkpoints that were made before it was recorded.
+    """
 
     format: str
     name: str
@@ -106,8 +107,8 @@ class Manifest:
     training: TrainingRecord
     versions: tuple[str, ...]
     files: tuple[FileSeal, ...]
-
     validity: ValidityRange | None = None
+
 
 _ADAPTER = TypeAdapter(Manifest)
 
@@ -132,6 +133,11 @@ class Checkpoint:
     def onnx_path(self) -> Path:
         """The graph that the station serves."""
         return self.folder / ONNX
+
+    @property
+    def om_path(self) -> Path:
+        """The graph compiled for an Ascend 310: made on site, so no part of the checkpoint's version."""
+        return self.folder / OM
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:
