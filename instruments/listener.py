@@ -74,6 +74,11 @@ class Listener(Generic[E]):
         self._whole = whole
         self.counters = LinkCounters()
 
+    @property
+    def pending(self) -> bool:
+        """Whether part of a reply waits for the rest."""
+        return self._parser.pending
+
     def listen(self, seconds: float, what: str) -> Sequence[E]:
         """Return what the parser makes of the next bytes, or of their absence.
 

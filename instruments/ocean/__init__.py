@@ -1,0 +1,1 @@
+"""Ocean spectrometers that speak the Ocean Binary Protocol on a serial line."""
