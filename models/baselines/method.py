@@ -11,6 +11,7 @@ from qc_daemon.domain.arrays import frozen_array
 
 Reads = Literal["signal", "image", "both"]
 MAX_SUM_ERROR = 1e-4  # of a row of shares; networks answer in 32 bits
+_LEAST_SHARE = 1e-6  # so that a row without any positive share still sums to 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,3 +58,9 @@ class Method(Protocol):
     def answer(self, examples: Examples) -> Answers:
         """Return the main fibre and the shares of each example, in the order of `fibres` of the training."""
         ...
+
+
+def answers_from(raw: NDArray[np.float64]) -> Answers:
+    """Return (n, k) predictions as shares: cut at 0 and scaled to sum to 1, the largest the main fibre."""
+    positive = np.maximum(raw, _LEAST_SHARE)
+    return Answers(positive.argmax(axis=1), positive / positive.sum(axis=1, keepdims=True))
