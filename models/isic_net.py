@@ -43,6 +43,8 @@ class IsicNet(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
             self.fused_answer = Answer(2 * config.width, config.fibres)
         if config.reconstruction:
             self.reconstruction = Reconstruction(config)
+        if config.window_evidence:
+            self.hidden_windows = HiddenWindows(config)
 
     def construct(
         self, signal: ms.Tensor, image: ms.Tensor | None = None, image_present: ms.Tensor | None = None
@@ -55,15 +57,21 @@ class IsicNet(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
             image_present: (B, 1) 1 where there is an image, else 0.
         """
         windows, pooled, window_weights = self.signal_encoder(signal)  # (B, n, d), (B, d), (B, n)
-        answers = self.from_signal(signal, pooled)  # 4 of (B, K)
+        alone = self.from_signal(signal, pooled)  # 4 of (B, K)
+        answers = alone
         evidence: tuple[ms.Tensor, ...] = (window_weights,)
+        attended: tuple[ms.Tensor, ...] = ()
         if self.config.image:
-            fused, region_scores, region_kept = self.from_both(windows, image)
-            answers = [own + image_present * added for own, added in zip(answers, fused)]  # noqa: B905
+            fused, region_scores, region_kept, attention = self.from_both(windows, image)
+            answers = [own + image_present * added for own, added in zip(alone, fused)]  # noqa: B905
             evidence = (window_weights, region_scores * image_present, region_kept * image_present)
+            if self.config.cross_attention:
+                attended = (attention * image_present,)
         outputs = finish(answers) + evidence
         if self.config.reconstruction:
             outputs = (*outputs, self.reconstruction(outputs[1], pooled)[0])
+        if self.config.window_evidence:
+            outputs = (*outputs, self.influence(signal, outputs[1], answers[1] - alone[1]), *attended)
         return outputs
 
     def from_signal(self, signal: ms.Tensor, pooled: ms.Tensor) -> list[ms.Tensor]:
@@ -75,12 +83,29 @@ class IsicNet(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
 
     def from_both(
         self, windows: ms.Tensor, image: ms.Tensor
-    ) -> tuple[tuple[ms.Tensor, ...], ms.Tensor, ms.Tensor]:
-        """Return the corrections (B, K) that the image brings, the regions' scores and which were kept."""
+    ) -> tuple[tuple[ms.Tensor, ...], ms.Tensor, ms.Tensor, ms.Tensor]:
+        """Return the corrections (B, K) that the image brings, and what they rest on.
+
+        That is the regions' scores and which were kept, (B, N) each, and ISiCA's attention (B, n).
+        """
         regions = self.image_encoder(image)  # P (B, N, d)
         projected = self.projection(windows)  # Q (B, n, d)
-        features, scores, kept = self.fusion(regions, projected)  # (B, 2d), (B, N), (B, N)
-        return self.fused_answer(features), scores, kept
+        features, scores, kept, attention = self.fusion(regions, projected)  # (B, 2d), (B, N) x 2, (B, n)
+        return self.fused_answer(features), scores, kept, attention
+
+    def influence(self, signal: ms.Tensor, shares: ms.Tensor, correction: ms.Tensor) -> ms.Tensor:
+        """Return (B, n): the share, 0..1, that is answered otherwise when a window is hidden.
+
+        Each window in turn is bridged by a straight line and the spectrum's answer drawn again; what
+        the image adds to it (`correction`, (B, K) share logits) is held. This is a measurement, which
+        attention is not: docs/models.md tells how the two do when windows are deleted.
+        """
+        batch, fibres = shares.shape
+        hidden = self.hidden_windows(signal)  # (B n, 2, bands)
+        _, pooled, _ = self.signal_encoder(hidden)
+        logits = self.from_signal(hidden, pooled)[1].reshape((batch, -1, fibres))  # (B, n, K)
+        answered = ops.softmax(logits + correction.expand_dims(1), -1)
+        return ops.relu(answered - shares.expand_dims(1)).sum(-1)  # shares sum to 1: half of sum |change|
 
 
 def finish(logits: list[ms.Tensor]) -> tuple[ms.Tensor, ...]:
@@ -121,6 +146,31 @@ class SignalEncoder(nn.Cell):  # type: ignore[misc]
         windows = self.norm(self.blocks(windows + self.position))
         pooled, weights = self.pool(windows)
         return windows, pooled, weights
+
+
+class HiddenWindows(nn.Cell):  # type: ignore[misc]
+    """Copies of a signal, each with one wavelength window bridged by a straight line."""
+
+    def __init__(self, config: IsicNetConfig) -> None:
+        super().__init__()
+        self.windows, self.per_window = config.windows, config.bands // config.windows
+        inside = np.repeat(np.eye(config.windows, dtype=np.float32), self.per_window, axis=1)
+        self.inside = ms.Tensor(inside[:, None])  # (n, 1, bands)
+        along = np.arange(1, self.per_window + 1, dtype=np.float32) / (self.per_window + 1)
+        self.along = ms.Tensor(along)
+
+    def construct(self, signal: ms.Tensor) -> ms.Tensor:
+        """Return (B n, 2, bands) for (B, 2, bands); a window at an end is bridged by its one neighbour."""
+        batch, channels, bands = signal.shape
+        count, last = self.windows, self.per_window - 1
+        parts = signal.reshape((batch, channels, count, self.per_window))
+        starts, ends = parts[:, :, :, 0], parts[:, :, :, last]  # (B, 2, n)
+        before = ops.concat((starts[:, :, 1:2], ends[:, :, : count - 1]), -1).expand_dims(-1)
+        after = ops.concat((starts[:, :, 1:], ends[:, :, count - 2 : count - 1]), -1).expand_dims(-1)
+        bridge = before + self.along * (after - before)  # (B, 2, n, bands / n)
+        change = bridge.reshape((batch, 1, channels, bands)) - signal.expand_dims(1)
+        copies = signal.expand_dims(1) + self.inside * change  # (B, n, 2, bands)
+        return copies.reshape((batch * count, channels, bands))
 
 
 class ImageEncoder(nn.Cell):  # type: ignore[misc]
@@ -209,16 +259,24 @@ class Fusion(nn.Cell):  # type: ignore[misc]
         if config.cross_attention:
             self.attend = CrossAttention(config.width)
 
-    def construct(self, regions: ms.Tensor, windows: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor, ms.Tensor]:
-        """Return the joint feature (B, 2d), the score 0..1 of every region (B, N), and 1 where kept."""
+    def construct(
+        self, regions: ms.Tensor, windows: ms.Tensor
+    ) -> tuple[ms.Tensor, ms.Tensor, ms.Tensor, ms.Tensor]:
+        """Return the joint feature (B, 2d) and what it rests on.
+
+        That is the score 0..1 of every region (B, N), 1 where it was kept (B, N), and the attention that
+        the kept regions pay to each window (B, n), even where there is no ISiCA.
+        """
         batch, count, _ = regions.shape
         scores = kept = ops.ones((batch, count), ms.float32)
         allowed = ops.zeros((batch, count, self.config.windows), ms.float32)
         if self.config.region_generation:
             regions, allowed, scores, kept = self.generate(regions, windows)
         if self.config.cross_attention:
-            return self.attend(regions, windows, allowed), scores, kept
-        return ops.concat((regions.mean(1), windows.mean(1)), -1), scores, kept
+            joint, attention = self.attend(regions, windows, allowed)
+            return joint, scores, kept, attention
+        even = ops.ones((batch, self.config.windows), ms.float32) / self.config.windows
+        return ops.concat((regions.mean(1), windows.mean(1)), -1), scores, kept, even
 
 
 class RegionGeneration(nn.Cell):  # type: ignore[misc]
@@ -270,20 +328,28 @@ class CrossAttention(nn.Cell):  # type: ignore[misc]
         self.norm_windows = nn.LayerNorm((width,), epsilon=_NORM_EPS)
         self.pool_regions, self.pool_windows = AttentionPool(width), AttentionPool(width)
 
-    def construct(self, regions: ms.Tensor, windows: ms.Tensor, allowed: ms.Tensor) -> ms.Tensor:
-        """Return the joint feature (B, 2d) of P (B, k, d) and Q (B, n, d); `allowed` (B, k, n) is added."""
+    def construct(
+        self, regions: ms.Tensor, windows: ms.Tensor, allowed: ms.Tensor
+    ) -> tuple[ms.Tensor, ms.Tensor]:
+        """Return the joint feature (B, 2d) of P (B, k, d) and Q (B, n, d), and the attention (B, n).
+
+        `allowed` (B, k, n) is added to both scores. The attention is that of S over windows, the mean
+        over regions as the pool weighs them.
+        """
         across = windows.transpose((0, 2, 1))  # (B, d, n)
         own = self.region_score(regions)  # (B, k, 1)
         s = own + ops.matmul(regions * self.region_pair, across) + allowed  # (B, k, n)
         other = self.window_score(windows).transpose((0, 2, 1))  # (B, 1, n)
         m = other + ops.matmul(regions * self.window_pair, across) + allowed  # (B, k, n)
-        windows_seen = ops.matmul(ops.softmax(s, -1), windows)  # Q^ (B, k, d)
+        attends = ops.softmax(s, -1)  # a (B, k, n)
+        windows_seen = ops.matmul(attends, windows)  # Q^ (B, k, d)
         regions_seen = ops.matmul(ops.softmax(m, 1).transpose((0, 2, 1)), regions)  # P^ (B, n, d)
         g_regions = self.join_regions(ops.concat((regions, windows_seen, regions * windows_seen), -1))
         g_windows = self.join_windows(ops.concat((windows, regions_seen, windows * regions_seen), -1))
-        from_regions, _ = self.pool_regions(self.norm_regions(_gelu(g_regions)))  # (B, d)
+        from_regions, pooled_by = self.pool_regions(self.norm_regions(_gelu(g_regions)))  # (B, d), (B, k)
         from_windows, _ = self.pool_windows(self.norm_windows(_gelu(g_windows)))  # (B, d)
-        return ops.concat((from_regions, from_windows), -1)
+        attention = ops.matmul(pooled_by.expand_dims(1), attends).squeeze(1)  # (B, n)
+        return ops.concat((from_regions, from_windows), -1), attention
 
 
 class Reconstruction(nn.Cell):  # type: ignore[misc]

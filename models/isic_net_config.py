@@ -19,6 +19,8 @@ class IsicNetConfig:
         regions_kept: k of RG, at most N.
         windows_per_region: how many windows speak for a region in RG and ISiCA, at most `windows`.
         image, region_generation, cross_attention, reconstruction: the parts; RG and ISiCA need `image`.
+        window_evidence: also return how far each window moves the answer and ISiCA's attention; False in
+            checkpoints that were written before the network could.
     """
 
     fibres: int
@@ -35,6 +37,7 @@ class IsicNetConfig:
     region_generation: bool = True
     cross_attention: bool = True
     reconstruction: bool = True
+    window_evidence: bool = False
 
     def __post_init__(self) -> None:
         if self.bands % self.windows or self.image_px % IMAGE_STRIDE or self.width % self.heads:
@@ -65,7 +68,10 @@ def output_names(config: IsicNetConfig) -> tuple[str, ...]:
     """Return the names of the tensors that the network returns, in order."""
     names = ["class_logits", "shares", "presence", "spread", "window_weights"]
     names += ["region_scores", "region_kept"] if config.image else []
-    return (*names, *(["reconstruction"] if config.reconstruction else []))
+    names += ["reconstruction"] if config.reconstruction else []
+    names += ["window_influence"] if config.window_evidence else []
+    names += ["window_attention"] if config.window_evidence and config.cross_attention else []
+    return tuple(names)
 
 
 def input_shapes(config: IsicNetConfig) -> dict[str, tuple[int, ...]]:

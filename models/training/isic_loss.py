@@ -36,7 +36,7 @@ class IsicLoss(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
         loss = self.of_answers(own, shares)
         predicted = ops.softmax(own[1], -1)
         if self.paired:
-            added, _, _ = self.net.from_both(windows[: self.paired], image)
+            added = self.net.from_both(windows[: self.paired], image)[0]
             both = [one[: self.paired] + more for one, more in zip(own, added)]  # noqa: B905
             loss = loss + self.of_answers(both, shares[: self.paired])
         if self.net.config.reconstruction:

@@ -125,6 +125,7 @@ def _configuration(fibres: int, parts: Parts, reads_image: bool) -> IsicNetConfi
         region_generation=reads_image and parts.region_generation,
         cross_attention=reads_image and parts.cross_attention,
         reconstruction=parts.reconstruction,
+        window_evidence=True,
     )
 
 

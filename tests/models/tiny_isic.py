@@ -95,7 +95,7 @@ def tiny_checkpoint() -> Checkpoint:
     from models.training.isic_fitting import place_anchor
 
     ms.set_seed(5)
-    net = IsicNet(tiny_config())
+    net = IsicNet(tiny_config(window_evidence=True))
     examples = tiny_examples()
     place_anchor(net, drawn_anchor(examples, 0))
     record = TrainingRecord(
