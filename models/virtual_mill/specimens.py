@@ -71,15 +71,18 @@ def make_specimens(
         yield VirtualSpecimen(name, fabric.shares, fabric, setting, scan, micrograph)
 
 
-def write_mill(folder: Path, specimens: int, seed: int) -> Dataset:
+def write_mill(
+    folder: Path, specimens: int, seed: int, wavelength_nm: NDArray[np.float64] | None = None
+) -> Dataset:
     """Write `specimens` virtual specimens as a dataset folder; the same seed gives the same bytes.
 
+    Their scans are on the axis of a NIRscan Nano unless another is given.
     `images/` holds the micrographs, `masks/` the debris of those that have some, paired by stem.
     """
     folder = Path(folder)
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    rows = [_keep(folder, specimen) for specimen in make_specimens(specimens, seed)]
+    rows = [_keep(folder, specimen) for specimen in make_specimens(specimens, seed, wavelength_nm)]
     dataset = _dataset(folder, rows)
     write_dataset(dataset)
     return dataset
