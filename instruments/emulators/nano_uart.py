@@ -6,6 +6,7 @@ from instruments.emulators.faults import ActiveFaults
 from instruments.emulators.nano_device import NanoDevice, Refused
 from instruments.emulators.scene import Scene
 from instruments.emulators.serial_process import Reply
+from instruments.emulators.spoiling import LINE_FAULTS, spoilt
 from instruments.frame_scanner import Garbage
 from instruments.nirscan_nano.codec import (
     END,
@@ -17,16 +18,10 @@ from instruments.nirscan_nano.codec import (
     encode_frame,
 )
 
-UART_FAULTS = {
-    "no_reply": "the reply is lost, the command is obeyed",
-    "slow_reply": "replies come VALUE seconds late (1.5)",
-    "truncated": "replies stop in the middle",
-    "truncated_then_good": "half a reply, then the whole of it",
+UART_FAULTS = LINE_FAULTS | {
     "bad_checksum": "replies have a wrong checksum",
-    "garbage": "NULs, noise and half an old reply stand before replies",
     "wrong_echo": "replies name another command",
     "missing_echo": "replies name no command, as on USB",
-    "duplicate_reply": "replies come twice",
     "busy": "the device says that it is busy",
     "reject": "the device refuses",
     "stale_error_length": "the length of error replies is that of an older reply",
@@ -114,22 +109,11 @@ class NanoUart:
         """Return the reply with the first fault that strikes; None if it is lost."""
         strikes = self._faults.strikes
         echo = request.payload[:2]
-        if strikes("no_reply", command):
-            return None
         if strikes("wrong_echo", command):
             echo = bytes((echo[0] ^ 0xFF, echo[1]))
         elif strikes("missing_echo", command):
             echo = b""
         good = encode_frame(request.flags, request.sequence, echo + data)
-        delay_s = self._faults.value("slow_reply", default=1.5, command=command) or 0.0
-        if strikes("truncated", command):
-            good = good[: len(good) // 2]
-        elif strikes("truncated_then_good", command):
-            good = good[: len(good) // 2] + good
-        elif strikes("bad_checksum", command):
+        if strikes("bad_checksum", command):
             good = good[:4] + bytes((good[4] ^ 0x01,)) + good[5:]
-        elif strikes("garbage", command):
-            good = _GARBAGE + good
-        elif strikes("duplicate_reply", command):
-            good = good + good
-        return Reply(good, delay_s)
+        return spoilt(self._faults, command, good, _GARBAGE)
