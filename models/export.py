@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from models.ascend_operators import require_ascend_graph
 from models.isic_net import IsicNet
 from models.isic_net_config import input_shapes, output_names
 from models.mindspore_import import ms
@@ -42,7 +43,11 @@ def load_weights(net: IsicNet, weights: Weights, source: Path) -> None:
 
 
 def export_onnx(net: IsicNet, path: Path) -> None:
-    """Write the graph for one specimen at a time, its inputs and outputs under their own names."""
+    """Write the graph for one specimen at a time, its inputs and outputs under their own names.
+
+    Raises:
+        CheckpointError: the graph is not one that an Ascend 310 could serve.
+    """
     net.set_train(False)
     names = tuple(input_shapes(net.config))
     ms.export(net, *_example(net), file_name=str(path.with_suffix("")), file_format="ONNX")
@@ -50,6 +55,7 @@ def export_onnx(net: IsicNet, path: Path) -> None:
     _rename([value.name for value in model.graph.input], names, model.graph)
     _rename([value.name for value in model.graph.output], output_names(net.config), model.graph)
     onnx.checker.check_model(model)
+    require_ascend_graph(model, path)
     onnx.save(model, path)
 
 
