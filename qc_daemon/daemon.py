@@ -4,35 +4,44 @@ The loop does not use the scheduler, for a step of the wall clock stops interval
 crashing: every start repairs what the last stop left before it takes new work.
 """
 
-import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from qc_daemon.domain.errors import InstrumentError, ReportFailed, StoreUnavailable, Unavailable
+from qc_daemon.domain.errors import (
+    InputError,
+    InstrumentError,
+    ReportFailed,
+    StoreUnavailable,
+    Unavailable,
+)
+from qc_daemon.domain.line import Cue, NoVerdict, StationState
 from qc_daemon.domain.ports import (
     InspectionStore,
     Line,
     MicroscopeCamera,
     NirSpectrometer,
     ReportWriter,
+    Trigger,
 )
-from qc_daemon.pipeline import Inspection, Judges, Station, certify, conclude, inspect_specimen
+from qc_daemon.domain.waits import growing_waits
+from qc_daemon.pipeline import Inspection, Judges, Station, certify, conclude, glance, inspect_specimen
 from qc_daemon.references import renew_reference
 from qc_daemon.status import LastInspection, StatusBoard
 
 log = structlog.get_logger()
 
 # What the loop can have to say; each is raised anew in a run in which it is still so.
-ALARMS = ("instrument", "store", "report", "undecided")
+ALARMS = ("instrument", "store", "report", "undecided", "line", "missed")
 
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0
 _BEAT_S = 10.0
+_WATCH_S = 0.25  # how often a stop and the line's health are looked at while nothing comes
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +61,19 @@ class Workplace:
     report_writer: ReportWriter
     line: Line
     open_instruments: Callable[[], AbstractContextManager[Instruments]]
-    interval_s: float
     renew_reference_after_s: float
 
 
 class LineLoop:
-    """Inspects a specimen at each tick of a monotonic clock until told to stop or the line ends."""
+    """Inspects what the trigger announces until told to stop or nothing more will come."""
 
-    def __init__(self, workplace: Workplace, board: StatusBoard) -> None:
+    def __init__(self, workplace: Workplace, trigger: Trigger, board: StatusBoard) -> None:
         self._work = workplace
+        self._trigger = trigger
         self._board = board
         self._stop = threading.Event()
-        self._line_ended = False
+        self._line_health = trigger.health
+        self._missed_before = 0
         self._undecidable: set[int] = set()
 
     def stop(self) -> None:
@@ -79,49 +89,91 @@ class LineLoop:
         """
         self._forget_alarms_of_an_earlier_run()
         self._catch_up()
-        waits = _growing_waits()
-        while not (self._stop.is_set() or self._line_ended):
+        waits = growing_waits(_FIRST_WAIT_S, _LONGEST_WAIT_S)
+        while not self._over:
             try:
                 with self._work.open_instruments() as instruments:
                     self._announce(instruments)
-                    waits = _growing_waits()
+                    waits = growing_waits(_FIRST_WAIT_S, _LONGEST_WAIT_S)
                     self._inspect_until_trouble(instruments)
             except InstrumentError as error:
                 self._lose_instruments(error)
                 self._wait(next(waits))
-        self._board.update(state="stopped")
+        self._become(StationState.STOPPED)
+
+    @property
+    def _over(self) -> bool:
+        return self._stop.is_set() or self._trigger.ended
 
     def _inspect_until_trouble(self, instruments: Instruments) -> None:
-        clock = self._work.judges.clock
-        due_s = clock.monotonic_s()
-        while not self._stop.is_set():
-            self._inspect_next(instruments)
-            if self._line_ended:
-                return
-            due_s = max(due_s + self._work.interval_s, clock.monotonic_s())
-            self._wait(due_s - clock.monotonic_s())
-
-    def _inspect_next(self, instruments: Instruments) -> None:
         work = self._work
-        self._catch_up()
-        renew_reference(
-            instruments.spectrometer,
-            work.line,
-            work.store,
-            work.judges.clock,
-            work.judges.new_id,
-            work.renew_reference_after_s,
-        )
-        specimen = work.line.next_specimen()
-        if specimen is None:
-            self._line_ended = True
-            return
         station = Station(instruments.spectrometer, instruments.camera, work.judges, work.store)
+        while not self._over:
+            self._catch_up()
+            renew_reference(
+                instruments.spectrometer,
+                work.line,
+                work.store,
+                work.judges.clock,
+                work.judges.new_id,
+                work.renew_reference_after_s,
+            )
+            cue = self._await_cue(station)
+            if cue is not None:
+                self._serve(station, cue)
+
+    def _await_cue(self, station: Station) -> Cue | None:
+        """Wait for the next specimen; None after a heartbeat without one, or at the end."""
+        clock = self._work.judges.clock
+        until_s = clock.monotonic_s() + _BEAT_S
+        while not self._over and clock.monotonic_s() < until_s:
+            cue = self._trigger.next_cue(lambda: glance(station), _WATCH_S)
+            self._watch_line()
+            if cue is not None:
+                return cue
+        return None
+
+    def _serve(self, station: Station, cue: Cue) -> None:
+        """Inspect what was announced, or answer with what was stored before a restart."""
+        number = self._accepted_before(cue)
         try:
-            self._publish(inspect_specimen(station, specimen))
+            if number is None:
+                self._inspect(station, cue)
+            else:
+                self._answer_from_store(cue, number)
+        except StoreUnavailable as error:
+            self._trigger.refuse(cue, NoVerdict.STORE)
+            self._store_trouble(error)
+            return
+        try:
             self._write_missing_reports()
         except StoreUnavailable as error:
             self._store_trouble(error)
+
+    def _inspect(self, station: Station, cue: Cue) -> None:
+        try:
+            inspection = inspect_specimen(station, cue.specimen)
+        except InstrumentError:
+            self._trigger.refuse(cue, NoVerdict.SPECTROMETER)
+            raise
+        self._trigger.answer(cue, inspection.conclusion)
+        self._publish(inspection)
+
+    def _accepted_before(self, cue: Cue) -> int | None:
+        """Return the number of a specimen that a restart made the line announce again."""
+        if not cue.announced_once:
+            return None
+        try:
+            return self._work.store.accepted_as(cue.specimen.id)
+        except StoreUnavailable:
+            return None  # measured twice is better than not at all
+
+    def _answer_from_store(self, cue: Cue, number: int) -> None:
+        log.info("announced again after a restart", number=number, specimen=cue.specimen.id)
+        try:
+            self._trigger.answer(cue, self._work.store.load_conclusion(number))
+        except InputError:  # it has none: the alarm "undecided" says why
+            self._trigger.refuse(cue, NoVerdict.UNDECIDED)
 
     def _catch_up(self) -> None:
         """Do what a stop or an outage left undone: drain the journal, conclude, report."""
@@ -195,14 +247,18 @@ class LineLoop:
             verdict.outcome.value,
             inspection.conclusion.concluded_at.isoformat(),
         )
-        self._board.update(state="running", last_inspection=last)
+        self._board.update(last_inspection=last)
+        missed = self._line_health.counts.missed
+        if missed == self._missed_before:  # nothing passed by since the inspection before
+            self._clear("missed")
+        self._missed_before = missed
 
     def _announce(self, instruments: Instruments) -> None:
         self._clear("instrument")
         self._board.instrument("spectrometer", "connected", instruments.spectrometer.identity.serial)
         if instruments.camera is not None:
             self._board.instrument("camera", "connected", instruments.camera.identity.serial)
-        self._board.update(state="running")
+        self._become(StationState.RUNNING)
 
     def _lose_instruments(self, error: InstrumentError) -> None:
         log.warning("instrument lost", error=str(error))
@@ -210,7 +266,29 @@ class LineLoop:
             self._board.instrument(name, "lost", entry.serial)
         self._clear("instrument")
         self._alarm("instrument", str(error))
-        self._board.update(state="degraded")
+        self._become(StationState.DEGRADED)
+
+    def _become(self, state: StationState) -> None:
+        self._trigger.announce(state)
+        self._board.update(state=state.value)
+
+    def _watch_line(self) -> None:
+        """Publish what has changed about the line; an alarm says what a person should know."""
+        health, before = self._trigger.health, self._line_health
+        if health == before:
+            return
+        self._line_health = health
+        self._board.update(line=health)
+        if health.trouble != before.trouble:
+            log.warning("line", device=health.device, state=health.state, trouble=health.trouble)
+            self._clear("line")
+            if health.trouble:
+                self._alarm("line", health.trouble)
+        missed = health.counts.missed - before.counts.missed
+        if missed:
+            log.warning("specimens passed without an inspection", missed=missed, total=health.counts.missed)
+            self._clear("missed")
+            self._alarm("missed", f"{health.counts.missed} specimens passed without an inspection")
 
     def _alarm(self, code: str, message: str) -> None:
         """Raise an alarm on the status board and, if the database answers, in the history."""
@@ -232,8 +310,9 @@ class LineLoop:
         """Wait, interruptible by `stop`, with a heartbeat now and then."""
         clock = self._work.judges.clock
         until_s = clock.monotonic_s() + seconds
-        while (left_s := until_s - clock.monotonic_s()) > 0 and not self._stop.wait(min(left_s, _BEAT_S)):
-            self._board.update()
+        while (left_s := until_s - clock.monotonic_s()) > 0 and not self._stop.wait(min(left_s, _WATCH_S)):
+            self._watch_line()
+            self._board.beat()
 
 
 class WatchedThread(threading.Thread):
@@ -280,11 +359,3 @@ def run_line(loop: LineLoop, nightly: Callable[[], None], stop_requested: thread
         calendar.shutdown(wait=False)
     if worker.error is not None:
         raise worker.error
-
-
-def _growing_waits() -> Iterator[float]:
-    """Yield waits that double from 0.5 s to 30 s, each with jitter so that devices do not march in step."""
-    wait_s = _FIRST_WAIT_S
-    while True:
-        yield wait_s * random.uniform(0.75, 1.25)
-        wait_s = min(2 * wait_s, _LONGEST_WAIT_S)

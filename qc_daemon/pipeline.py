@@ -33,7 +33,13 @@ from qc_daemon.domain.quality import (
     assess_spectrum,
 )
 from qc_daemon.domain.reasons import Reason, ReasonCode
-from qc_daemon.domain.spectrum import Spectrum, absorbance_spectrum
+from qc_daemon.domain.spectrum import (
+    InstrumentIdentity,
+    Scan,
+    Spectrum,
+    WhiteReference,
+    absorbance_spectrum,
+)
 from qc_daemon.domain.verdict import Tolerance, judge
 
 T = TypeVar("T")
@@ -142,13 +148,13 @@ def conclude(judges: Judges, acquisition: Acquisition) -> Conclusion:
     cleaned, image_findings = _cleaned_image(judges, acquisition)
     measurable = cleaned if not image_findings else None
     composition = judges.predictor.predict(spectrum, measurable) if spectrum is not None else None
+    outside = _outside_validity(judges, acquisition, spectrum, composition)
     defects = judges.defect_detector.find(measurable) if measurable is not None else ()
     findings = scan_findings + image_findings + outside
     return Conclusion(
         id=judges.new_id(),
         acquisition_id=acquisition.id,
         composition=composition,
-    outside = _outside_validity(judges, acquisition, spectrum, composition)
         cleaned=cleaned,
         defects=defects,
         tolerance=judges.tolerance,
@@ -160,20 +166,48 @@ def conclude(judges: Judges, acquisition: Acquisition) -> Conclusion:
     )
 
 
+def glance(station: Station) -> Spectrum | None:
+    """Return the absorbance of what lies in front of the spectrometer now; None if nothing can be read.
+
+    It is not kept: it only says whether there is something to inspect.
+
+    Raises:
+        InstrumentError: the spectrometer failed.
+    """
+    scan, identity = station.spectrometer.measure(), station.spectrometer.identity
+    white = station.store.current_reference(identity.serial)
+    judges = station.judges
+    spectrum, _ = _calibrated(scan, white, identity, judges.clock.now(), judges.scan_limits)
+    return spectrum
+
+
 def calibrated_spectrum(
     acquisition: Acquisition, limits: ScanLimits
 ) -> tuple[Spectrum | None, tuple[Reason, ...]]:
     """Return the absorbance of an acquisition, or None, and everything that forbids to use it."""
-    scan, white = acquisition.scan, acquisition.white
-    findings = [
-        *assess_scan(scan, limits),
-        *assess_reference(white, scan, acquisition.spectrometer, acquisition.triggered_at, limits),
-    ]
+    return _calibrated(
+        acquisition.scan, acquisition.white, acquisition.spectrometer, acquisition.triggered_at, limits
+    )
+
+
+def _calibrated(
+    scan: Scan, white: WhiteReference | None, instrument: InstrumentIdentity, at: datetime, limits: ScanLimits
+) -> tuple[Spectrum | None, tuple[Reason, ...]]:
+    findings = [*assess_scan(scan, limits), *assess_reference(white, scan, instrument, at, limits)]
     if findings or white is None:
         return None, tuple(findings)
     spectrum = absorbance_spectrum(scan, white)
     findings += assess_spectrum(spectrum, limits)
     return (None if findings else spectrum), tuple(findings)
+
+
+def _outside_validity(
+    judges: Judges, acquisition: Acquisition, spectrum: Spectrum | None, composition: Composition | None
+) -> tuple[Reason, ...]:
+    if spectrum is None or composition is None:
+        return ()
+    label, spectrometer = acquisition.specimen.label, acquisition.spectrometer
+    return judges.predictor.outside_validity(spectrum, composition, label, spectrometer)
 
 
 def _cleaned_image(
@@ -201,14 +235,5 @@ def _frame_or_none(camera: MicroscopeCamera | None, triggered_monotonic_s: float
 
 def _timed(clock: Clock, action: Callable[[], T]) -> tuple[T, float]:
     started_s = clock.monotonic_s()
-def _outside_validity(
-    judges: Judges, acquisition: Acquisition, spectrum: Spectrum | None, composition: Composition | None
-) -> tuple[Reason, ...]:
-    if spectrum is None or composition is None:
-        return ()
-    label, spectrometer = acquisition.specimen.label, acquisition.spectrometer
-    return judges.predictor.outside_validity(spectrum, composition, label, spectrometer)
-
-
     result = action()
     return result, clock.monotonic_s() - started_s

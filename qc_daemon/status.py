@@ -7,10 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from qc_daemon.domain.line import LineHealth
 from qc_daemon.domain.ports import Clock
 
 # The line loop beats at least this often; a heartbeat older than that means that it hangs or is dead.
 STALE_AFTER_S = 90.0
+_BEAT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class StationStatus:
     instruments: dict[str, InstrumentStatus] = field(default_factory=dict)
     journal_pending: int = 0
     last_inspection: LastInspection | None = None
+    line: LineHealth | None = None
     alarms: tuple[str, ...] = ()
 
 
@@ -51,6 +54,7 @@ class StatusBoard:
     def __init__(self, file: Path, clock: Clock) -> None:
         self._file = file
         self._clock = clock
+        self._updated_s = clock.monotonic_s()
         self.status = StationStatus("starting", os.getpid(), clock.now().isoformat())
 
     def update(self, **changes: Any) -> None:
@@ -59,6 +63,12 @@ class StatusBoard:
         partial = self._file.with_suffix(".tmp")
         partial.write_text(json.dumps(asdict(self.status), ensure_ascii=False), encoding="utf-8")
         partial.replace(self._file)  # a reader sees the old or the new text, never half of it
+        self._updated_s = self._clock.monotonic_s()
+
+    def beat(self) -> None:
+        """Publish anew if nothing was published for ten seconds."""
+        if self._clock.monotonic_s() - self._updated_s >= _BEAT_S:
+            self.update()
 
     def instrument(self, name: str, state: str, serial: str) -> None:
         """Publish that an instrument is now in `state`; `since` changes only with the state."""

@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Engine, and_, or_, select
+from sqlalchemy import ColumnElement, Engine, and_, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from qc_daemon.domain.errors import InputError
@@ -114,6 +114,17 @@ class SqlInspectionReader:
         """Return the numbers of acquisitions whose current conclusion has no report, oldest first."""
         with self._reading() as session:
             return open_work(session, "report")
+
+    def accepted_as(self, specimen_id: str) -> int | None:
+        """Return the newest number under which a specimen was accepted; None if it never was."""
+        waiting = [read_entry(path) for path in self._journal.pending()]
+        numbers = [
+            entry.facts.number for entry in waiting if entry and entry.facts.specimen.id == specimen_id
+        ]
+        query = select(func.max(AcquisitionRow.number)).where(AcquisitionRow.specimen == specimen_id)
+        with self._reading() as session:
+            stored = session.scalar(query)
+        return max(numbers, default=stored)
 
     def load_acquisition(self, number: int) -> Acquisition:
         """Return an acquisition, decoded anew from its stored bytes.

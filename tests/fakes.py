@@ -162,6 +162,11 @@ class MemoryStore:
         self._require_database()
         self.alarms.pop(code, None)
 
+    def accepted_as(self, specimen_id: str) -> int | None:
+        self._require_database()
+        named = [number for number, one in self.acquisitions.items() if one.specimen.id == specimen_id]
+        return max(named, default=None)
+
     def load_acquisition(self, number: int) -> Acquisition:
         return self.acquisitions[number]
 
@@ -195,19 +200,14 @@ class FakePredictor:
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
         self.images: list[CleanedImage | None] = []
+        self.outside: tuple[Reason, ...] = ()
 
     def predict(self, spectrum: Spectrum, image: CleanedImage | None) -> Composition:
         self.images.append(image)
         if self.error is not None:
             raise self.error
-        self.outside: tuple[Reason, ...] = ()
         return a_composition({"cotton": (59.0, 60.0, 61.0), "polyester": (39.0, 40.0, 41.0)})
 
-
-class FakeCleaner:
-    """Fills the upper `filled_share` of a frame with nothing changed."""
-
-    version = ModelVersion("image_cleaner", "fake", "digest")
     def outside_validity(
         self,
         spectrum: Spectrum,
@@ -217,6 +217,11 @@ class FakeCleaner:
     ) -> tuple[Reason, ...]:
         return self.outside
 
+
+class FakeCleaner:
+    """Fills the upper `filled_share` of a frame with nothing changed."""
+
+    version = ModelVersion("image_cleaner", "fake", "digest")
 
     def __init__(self, filled_share: float = 0.0) -> None:
         self._filled_share = filled_share

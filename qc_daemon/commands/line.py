@@ -39,6 +39,7 @@ from qc_daemon.wiring.lines import (
     replay_line,
 )
 from qc_daemon.wiring.station import open_workplace
+from qc_daemon.wiring.triggers import open_trigger
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="Configuration file of the station.")]
 StationOption = Annotated[
@@ -85,11 +86,15 @@ def run(config: ConfigOption = DEFAULT_FILE) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with open_line(settings) as line, open_workplace(settings, line) as workplace:
+    with (
+        open_line(settings) as line,
+        open_trigger(settings, line) as trigger,
+        open_workplace(settings, line) as workplace,
+    ):
         board = StatusBoard(status_file(settings.station.folder), SystemClock())
         board.update()
         say(f"station {settings.station.folder} runs; Ctrl-C ends it")
-        run_line(LineLoop(workplace, board), nightly_check(settings, board), stop)
+        run_line(LineLoop(workplace, trigger, board), nightly_check(settings, board), stop)
 
 
 def check(config: ConfigOption = DEFAULT_FILE, as_json: JsonOption = False) -> None:

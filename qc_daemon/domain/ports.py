@@ -1,6 +1,6 @@
 """What the story needs of the outer world, in the words of an inspection."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -15,9 +15,13 @@ from qc_daemon.domain.inspection import (
     ReportFile,
     Specimen,
 )
+from qc_daemon.domain.line import Cue, LineHealth, NoVerdict, StationState
 from qc_daemon.domain.reasons import Reason
 from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, Spectrum, WhiteReference, WhiteTile
 from qc_daemon.domain.verdict import DeclaredLabel
+
+# Measures what lies in front of the spectrometer now, without keeping it; None if nothing can be read.
+Look = Callable[[], Spectrum | None]
 
 
 class Clock(Protocol):
@@ -78,6 +82,40 @@ class Line(Protocol):
 
     def show_white_tile(self) -> WhiteTile | None:
         """Put the white tile in front of the spectrometer; None if this line cannot."""
+        ...
+
+
+class Trigger(Protocol):
+    """What says when to inspect, and hears what came of it.
+
+    A device that fails is this object's own business: it looks for it again, says so in `health`, and
+    never raises `InstrumentError` nor holds up the measurement.
+    """
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will ever come."""
+        ...
+
+    @property
+    def health(self) -> LineHealth:
+        """How the device is, and what it did so far."""
+        ...
+
+    def next_cue(self, look: Look, timeout_s: float, /) -> Cue | None:
+        """Wait for a specimen; None if none came in time. A trigger without a device may `look`."""
+        ...
+
+    def answer(self, cue: Cue, conclusion: Conclusion) -> None:
+        """Tell the line the verdict on what it announced."""
+        ...
+
+    def refuse(self, cue: Cue, why: NoVerdict) -> None:
+        """Tell the line that there is no verdict on what it announced."""
+        ...
+
+    def announce(self, state: StationState) -> None:
+        """Tell the line what the station is doing."""
         ...
 
 
@@ -176,6 +214,10 @@ class InspectionStore(Protocol):
 
     def clear_alarm(self, code: str, subject: str) -> None:
         """Record that an alarm went, if it is active."""
+        ...
+
+    def accepted_as(self, specimen_id: str) -> int | None:
+        """Return the newest number under which a specimen was accepted; None if it never was."""
         ...
 
     def load_acquisition(self, number: int) -> Acquisition:

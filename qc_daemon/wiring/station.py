@@ -54,7 +54,6 @@ def open_workplace(config: Config, line: Line) -> Iterator[Workplace]:
             report_writer=writer,
             line=line,
             open_instruments=lambda: open_instruments(config, line),
-            interval_s=config.line.interval_s,
             renew_reference_after_s=reference_age_s / 2.0,
         )
 

@@ -1,4 +1,5 @@
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from fakes import (
     opening,
 )
 
+from instruments.line.interval import IntervalTrigger
 from qc_daemon.clock import SystemClock
 from qc_daemon.daemon import Instruments, LineLoop, Workplace, run_line
 from qc_daemon.domain.errors import LinkLost, ReportFailed, StoreUnavailable
@@ -34,10 +36,10 @@ class Bench:
             report_writer=self.writer,
             line=self.line,
             open_instruments=opening(*sessions),
-            interval_s=0.0,
             renew_reference_after_s=1800.0,
         )
-        self.loop = LineLoop(work, self.board)
+        trigger = IntervalTrigger(self.line, 0.0, work.judges.clock)
+        self.loop = LineLoop(work, trigger, self.board)
 
     @property
     def status(self) -> dict:
@@ -137,7 +139,7 @@ def test_the_error_that_the_loop_died_of_reaches_the_process(tmp_path: Path) -> 
 def test_a_wall_clock_step_does_not_stop_the_loop(tmp_path: Path) -> None:
     clock = FakeClock()
     bench = Bench(tmp_path, [Instruments(FakeSpectrometer(), None)], clock=clock)
-    clock.advance(-3600.0)
+    clock.utc -= timedelta(hours=1)
     bench.loop.run()
     assert list(bench.store.conclusions) == [1, 2, 3]
 

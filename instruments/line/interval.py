@@ -1,0 +1,54 @@
+"""A line without a signal of its own: each tick of the monotonic clock is a specimen."""
+
+import time
+
+from qc_daemon.domain.inspection import Conclusion
+from qc_daemon.domain.line import Cue, LineCounts, LineHealth, NoVerdict, StationState
+from qc_daemon.domain.ports import Clock, Line, Look
+
+
+class IntervalTrigger:
+    """Asks the line for its next specimen every `interval_s`; an inspection that takes longer delays it."""
+
+    def __init__(self, line: Line, interval_s: float, clock: Clock) -> None:
+        self._line = line
+        self._interval_s = interval_s
+        self._clock = clock
+        self._due_s = clock.monotonic_s()
+        self._announced = 0
+        self._ended = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether the line has no more specimens."""
+        return self._ended
+
+    @property
+    def health(self) -> LineHealth:
+        """A clock has no troubles."""
+        return LineHealth("", "running", "", LineCounts(announced=self._announced))
+
+    def next_cue(self, _look: Look, timeout_s: float, /) -> Cue | None:
+        """Wait for the next tick, at most `timeout_s`."""
+        left_s = self._due_s - self._clock.monotonic_s()
+        time.sleep(min(max(left_s, 0.0), timeout_s))
+        now_s = self._clock.monotonic_s()
+        if now_s < self._due_s:
+            return None
+        on_time = now_s < self._due_s + self._interval_s
+        self._due_s = (self._due_s if on_time else now_s) + self._interval_s  # ticks missed are not made up
+        specimen = self._line.next_specimen()
+        if specimen is None:
+            self._ended = True
+            return None
+        self._announced += 1
+        return Cue(specimen, announced_once=False)
+
+    def answer(self, _cue: Cue, _conclusion: Conclusion) -> None:
+        """Do nothing: nobody listens."""
+
+    def refuse(self, _cue: Cue, _why: NoVerdict) -> None:
+        """Do nothing: nobody listens."""
+
+    def announce(self, _state: StationState) -> None:
+        """Do nothing: nobody listens."""

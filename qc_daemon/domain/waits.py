@@ -1,0 +1,12 @@
+"""How long to wait before something lost is looked for again."""
+
+import random
+from collections.abc import Iterator
+
+
+def growing_waits(first_s: float, longest_s: float) -> Iterator[float]:
+    """Yield waits in seconds that double, each with jitter so that devices do not march in step."""
+    wait_s = first_s
+    while True:
+        yield wait_s * random.uniform(0.75, 1.25)
+        wait_s = min(2 * wait_s, longest_s)
