@@ -15,7 +15,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from qc_daemon.domain.errors import IntegrityError, StoreUnavailable
-from qc_daemon.domain.inspection import Accepted, Acquisition, Conclusion, ReportFile
+from qc_daemon.domain.inspection import Accepted, Acquisition, Conclusion, ModelVersion, ReportFile
 from qc_daemon.domain.spectrum import Scan, WhiteReference
 from storage.acquisition_rows import add_acquisition_row, reference_row
 from storage.conclusion_contents import contents_of
@@ -26,6 +26,7 @@ from storage.facts import AcceptedEntry, Decoders, accept, reference_contents, r
 from storage.inspection_reader import SqlInspectionReader
 from storage.journal import EntryName, read_entry
 from storage.journal_entry import facts_sha256
+from storage.model_activations import add_activation
 from storage.open_work import set_open_work
 from storage.schema import upgrade
 from storage.station_events import add_quarantine_row, clear_alarm, raise_alarm
@@ -226,6 +227,15 @@ class SqlInspectionStore(SqlInspectionReader):
             self._blobs.put(reference_contents(reference))
             with self._writing() as session:
                 reference_row(session, reference_facts(reference))
+
+    def activate_model(self, model: ModelVersion) -> None:
+        """Record that a model is the one to use from the next start on.
+
+        Raises:
+            StoreUnavailable: the database does not answer, or failed.
+        """
+        with self._exclusive, self._stopping_on_failure(), self._writing() as session:
+            add_activation(session, model, self._now())
 
     def raise_alarm(self, code: str, subject: str, message: str) -> None:
         """Record that an alarm came, unless it is active already."""

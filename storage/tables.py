@@ -304,6 +304,19 @@ class ModelRow(Base):
     digest: Mapped[str]
 
 
+class ModelActivationRow(Base):
+    """That a person told the station to use a model; the newest of a role is the active one."""
+
+    __tablename__ = "model_activations"
+    __table_args__ = (_STRICT,)
+
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    role: Mapped[str]
+    name: Mapped[str]
+    digest: Mapped[str]
+    activated_at: Mapped[datetime]
+
+
 class ConclusionModelRow(Base):
     """Which models drew a conclusion."""
 
