@@ -57,7 +57,7 @@ def thinned(examples: Examples) -> Examples:
     return examples.take(np.linspace(0, len(examples) - 1, min(len(examples), _ROWS)).astype(np.intp))
 
 
-def specimen_error(predicted: NDArray[np.float32], examples: Examples) -> float:
+def specimen_error(predicted: NDArray[np.float32 | np.float64], examples: Examples) -> float:
     """Mean over specimens of the mean absolute error of their rows."""
     errors = np.abs(predicted - examples.shares).mean(axis=1)
     _, inverse, counts = np.unique(np.array(examples.specimens), return_inverse=True, return_counts=True)

@@ -1,0 +1,171 @@
+"""The neural baselines, uncompiled and small where it is the network that is tested."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tiny_isic import tiny_examples
+
+from models.baselines.bidaf import bidaf
+from models.baselines.csi_net import csi_net
+from models.baselines.cu_net import CuNetEncoder, cu_net
+from models.baselines.dblstm_ws import dblstm_ws, sub_bands
+from models.baselines.deep_ten import TextureEncoding, deep_ten
+from models.baselines.dep import dep
+from models.baselines.lstm import lstm, windows
+from models.baselines.m_transformer import m_transformer
+from models.baselines.mbt import mbt
+from models.baselines.mcnn import mcnn, moving_mean
+from models.baselines.network import Network, NetworkLoss, Sizes
+from models.baselines.network_fitting import Budget, NetworkMethod, draw_inputs
+from models.baselines.sl_ae import sl_ae
+from models.baselines.ssc_net import ssc_net
+from models.baselines.vit import vit
+from models.mindspore_import import ms
+from models.training.examples import Examples, row_weights
+from models.training.optimisation import adamw
+from qc_daemon.domain.errors import DatasetError
+
+FACTORIES = (
+    lstm, mcnn, dblstm_ws, csi_net, ssc_net,
+    vit, cu_net, deep_ten, dep,
+    m_transformer, bidaf, mbt, sl_ae,
+)  # fmt: skip
+TINY = Sizes(fibres=3, bands=40, image_px=64, width=16)
+SHORT = Budget(epochs=2, steps_per_epoch=6)
+BY_NAME = pytest.mark.parametrize("factory", FACTORIES, ids=lambda factory: factory.__name__)
+
+
+@BY_NAME
+def test_a_network_answers_in_shares_and_its_loss_falls(factory) -> None:
+    ms.set_seed(0)
+    method = factory(SHORT)
+    network = Network(method.encoder(TINY), TINY.fibres)
+    optimizer = adamw(network, 3e-3, 0.0)
+    gradient = ms.value_and_grad(NetworkLoss(network), None, optimizer.parameters)
+    shares, inputs = batch_of(method)
+    network.set_train(True)
+    losses = []
+    for _ in range(24):
+        loss, gradients = gradient(shares, *inputs)
+        optimizer(gradients)
+        losses.append(float(loss.asnumpy()))
+    assert losses[-1] < 0.75 * losses[0]
+    network.set_train(False)
+    class_logits, answered = (output.asnumpy() for output in network(*inputs))
+    assert class_logits.shape == answered.shape == shares.shape
+    np.testing.assert_allclose(answered.sum(axis=1), 1.0, atol=1e-5)
+    assert 0.2e6 < weights_in_full(method) < 0.8e6
+
+
+def batch_of(method: NetworkMethod) -> tuple[ms.Tensor, list[ms.Tensor]]:
+    """Eight rows of the made-up world, as the method reads them."""
+    examples = tiny_examples(8)
+    shares, inputs = draw_inputs(method.reads, examples, row_weights(examples), np.random.default_rng(0))
+    return ms.Tensor(shares[:8]), [ms.Tensor(array[:8]) for array in inputs]
+
+
+def weights_in_full(method: NetworkMethod) -> int:
+    """Count the weights at the size of the tables."""
+    network = Network(method.encoder(Sizes(fibres=6, bands=160, image_px=224)), 6)
+    return sum(parameter.size for parameter in network.trainable_params())
+
+
+@pytest.mark.parametrize("factory", [lstm, cu_net], ids=lambda factory: factory.__name__)
+def test_the_same_seed_gives_the_same_answers_and_another_seed_others(factory) -> None:
+    examples = tiny_examples(24)
+
+    def answered(seed: int) -> np.ndarray:
+        method = factory(SHORT)
+        method.fit(examples, examples, seed)
+        return method.answer(examples).shares
+
+    first = answered(0)
+    np.testing.assert_array_equal(answered(0), first)
+    assert np.abs(answered(1) - first).max() > 1e-3
+
+
+def test_the_best_epoch_is_kept() -> None:
+    examples = tiny_examples(24)
+    method = lstm(Budget(epochs=4, steps_per_epoch=6))
+    method.fit(examples, examples, 0)
+    error = np.abs(method.answer(examples).shares - examples.shares).mean()
+    assert len(method.validation_errors) == 4
+    assert error == pytest.approx(min(method.validation_errors), abs=1e-6)
+
+
+def test_an_image_method_sees_only_rows_with_an_image() -> None:
+    examples = tiny_examples(24)
+    image_of = np.where(np.arange(24) % 3 == 0, -1, examples.image_of)
+    mixed = replace(examples, image_of=image_of)
+    of_mixed, of_paired = cu_net(SHORT), cu_net(SHORT)
+    of_mixed.fit(mixed, nothing_of(mixed), 0)
+    of_paired.fit(mixed.take(mixed.with_image), nothing_of(mixed), 0)
+    np.testing.assert_array_equal(of_mixed.answer(examples).shares, of_paired.answer(examples).shares)
+    with pytest.raises(DatasetError, match="CU-Net: no training row has a micrograph"):
+        cu_net(SHORT).fit(replace(examples, image_of=np.full(24, -1)), examples, 0)
+
+
+def nothing_of(examples: Examples) -> Examples:
+    return examples.take(np.array([], dtype=np.intp))
+
+
+def test_a_method_answers_only_when_fitted() -> None:
+    with pytest.raises(ValueError, match="LSTM: fit it before it answers"):
+        lstm(SHORT).answer(tiny_examples(4))
+
+
+def test_wavelength_windows_keep_the_order_of_bands() -> None:
+    signal = ms.Tensor(np.arange(2 * 2 * 16, dtype=np.float32).reshape(2, 2, 16))
+    cut = windows(signal).asnumpy()  # (2, 2, 16): the second window of the first row
+    np.testing.assert_array_equal(cut[0, 1], [*range(8, 16), *range(24, 32)])
+
+
+def test_wavelet_sub_bands_add_up_and_part_smooth_from_rough() -> None:
+    projections = sub_bands(160)
+    assert projections.shape == (5, 160, 160)
+    np.testing.assert_allclose(projections.sum(axis=0), np.eye(160), atol=1e-6)
+    place = np.arange(160)
+    smooth, rough = np.sin(2 * np.pi * place / 160), (-1.0) ** place
+    energy = [(((wave @ projections) ** 2).sum(axis=1)) for wave in (smooth, rough)]
+    assert energy[0].argmax() == 0
+    assert energy[1].argmax() == 4
+
+
+def test_a_moving_mean_leaves_a_constant_alone_and_flattens_a_spike() -> None:
+    mean = moving_mean(40, 3)
+    np.testing.assert_allclose(np.full(40, 7.0) @ mean, 7.0, rtol=1e-6)
+    np.testing.assert_allclose((np.eye(40)[20] @ mean)[18:23], [0, 1 / 3, 1 / 3, 1 / 3, 0], atol=1e-6)
+
+
+def test_the_encoding_layer_sums_soft_residuals_whatever_the_order_of_places() -> None:
+    ms.set_seed(0)
+    layer = TextureEncoding(channels=6, codewords=4, length=5)
+    layer.set_train(False)
+    features = np.random.default_rng(0).normal(size=(2, 6, 3, 3)).astype(np.float32)
+    encoded = layer(ms.Tensor(features)).asnumpy()
+    reduced = layer.reduce(ms.Tensor(features)).asnumpy().reshape(2, 5, 9).transpose(0, 2, 1)
+    residuals = reduced[:, :, None] - layer.codewords.asnumpy()  # (2, places, codewords, length)
+    nearness = np.exp(-layer.smoothing.asnumpy() * (residuals**2).sum(axis=-1))
+    nearness /= nearness.sum(axis=-1, keepdims=True)
+    expected = (nearness[..., None] * residuals).sum(axis=1).reshape(2, -1)
+    np.testing.assert_allclose(encoded, expected, atol=1e-5)
+    turned = layer(ms.Tensor(features[:, :, ::-1].copy())).asnumpy()
+    np.testing.assert_allclose(turned, encoded, atol=1e-5)
+
+
+def test_unmixed_vectors_change_places_where_shares_agree_and_absent_fibres_are_held_at_nothing() -> None:
+    ms.set_seed(0)
+    encoder = CuNetEncoder(TINY)
+    encoder.set_train(False)
+    image = ms.Tensor(np.random.default_rng(0).normal(size=(2, 1, 64, 64)).astype(np.float32))
+    own = encoder.components(image).asnumpy()  # (2, 3, length)
+    shares = np.array([[0.6, 0.4, 0.0], [0.6, 0.0, 0.4]], np.float32)
+    features, restraint = encoder.in_training(ms.Tensor(shares), image)
+    exchanged = features.asnumpy().reshape(own.shape)
+    np.testing.assert_allclose(exchanged[:, 0], own[::-1, 0], rtol=1e-5)  # 0.6 of the first in both
+    np.testing.assert_allclose(exchanged[:, 1:], own[:, 1:], rtol=1e-5)
+    held = (own[0, 2] ** 2).mean() + (own[1, 1] ** 2).mean()
+    assert float(restraint.asnumpy()) == pytest.approx(0.1 * held / 6, rel=1e-4)
+    _, nothing = encoder.in_training(ms.Tensor(np.full((2, 3), 1 / 3, np.float32)), image)
+    assert float(nothing.asnumpy()) == 0.0
