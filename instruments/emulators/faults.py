@@ -1,6 +1,6 @@
 """Faults that an emulator can be told to have."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from qc_daemon.domain.errors import ConfigError
@@ -20,15 +20,22 @@ class Fault:
     command: int | None = None
 
 
+def hexadecimal(text: str) -> int:
+    """Return the command that a hexadecimal number names."""
+    return int(text, 16)
+
+
 class ActiveFaults:
     """The faults that an emulator has at the moment.
 
     Args:
         known: what each fault does, by name.
+        command_number: makes a number of the COMMAND in NAME[=VALUE][@COMMAND], or raises ValueError.
     """
 
-    def __init__(self, known: Mapping[str, str]) -> None:
+    def __init__(self, known: Mapping[str, str], command_number: Callable[[str], int] = hexadecimal) -> None:
         self._known = known
+        self._command_number = command_number
         self._active: dict[str, Fault] = {}
 
     def add(self, text: str) -> Fault:
@@ -74,7 +81,9 @@ class ActiveFaults:
         name, _, value = body.partition("=")
         self._require_known(name)
         try:
-            return Fault(name, float(value) if value else None, int(command, 16) if command else None)
+            return Fault(
+                name, float(value) if value else None, self._command_number(command) if command else None
+            )
         except ValueError as error:
             raise ConfigError(
                 f'fault "{text}": expected NAME, NAME=NUMBER or NAME=NUMBER@COMMAND (hexadecimal)'

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from instruments.emulators.faults import ActiveFaults
+from instruments.emulators.faults import ActiveFaults, hexadecimal
 from instruments.emulators.pty_port import PtyPort
 from instruments.emulators.scene import Scene
 from instruments.emulators.tape import Tape, read_tape
@@ -73,12 +73,14 @@ class Emulated:
         faults: what each fault does, by name.
         scan_time_s: how long a scan takes unless told; None if its settings say so.
         build: from a tape, the scan time, the active faults and the time now to the device.
+        command_number: the number of the command that a fault is limited to.
     """
 
     name: str
     faults: Mapping[str, str]
     scan_time_s: float | None
     build: Callable[[Tape, float | None, ActiveFaults, float], SerialDevice]
+    command_number: Callable[[str], int] = hexadecimal
 
 
 class SerialEmulator:
@@ -109,7 +111,7 @@ class SerialEmulator:
         self._known_faults = instrument.faults
         self._serial = tape.serial
         self._port = PtyPort(symlink)
-        self._faults = ActiveFaults(instrument.faults)
+        self._faults = ActiveFaults(instrument.faults, instrument.command_number)
         self._device = instrument.build(tape, scan_time_s, self._faults, time.monotonic())
         self._seconds_per_byte = 0.0 if baud is None else _BITS_PER_BYTE / baud
         self._outgoing: deque[tuple[float, bytes]] = deque()

@@ -1,0 +1,1 @@
+"""The NIRONE Sensor of Spectral Engines on a serial line."""
