@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.training.dataset import Dataset
+from models.training.fibre_cover import read_fibre_cover
 from models.training.sample_table import (
     SAMPLES_FILE,
     SampleTable,
@@ -52,6 +53,7 @@ def read_dataset_folder(folder: Path) -> Dataset:
         sample_counts=spectra.sample_counts,
         reference_counts=spectra.reference_counts,
         instruments=table.texts("instrument"),
+        fibre_cover=read_fibre_cover(folder, table, len(fibres)),
     )
 
 
@@ -84,11 +86,15 @@ def _images(folder: Path, table: SampleTable) -> tuple[Path | None, ...]:
 def _image(folder: Path, name: str, place: str) -> Path:
     root = folder.resolve()
     candidates = [folder / part / name for part in _IMAGE_FOLDERS]
-    if not candidates[0].resolve().is_relative_to(root):
+    try:
+        outside = not candidates[0].resolve().is_relative_to(root)
+        found = [path for path in candidates if path.is_file() and path.resolve().is_relative_to(root)]
+    except (OSError, RuntimeError):  # a name that is too long, links that go round in a circle
+        outside, found = False, []
+    if outside:
         raise DatasetError(f'{place}: image "{name}" lies outside the folder; expected a path under {folder}')
-    for candidate in candidates:
-        if candidate.is_file() and candidate.resolve().is_relative_to(root):
-            if not cv2.haveImageReader(str(candidate)):  # looks at the first bytes only
-                raise DatasetError(f"{place}: {candidate} is no image; expected PNG, JPEG or TIFF")
-            return candidate
-    raise DatasetError(f'{place}: image "{name}" is missing; expected it under {folder}, images/ or jpg/')
+    if not found:
+        raise DatasetError(f'{place}: image "{name}" is missing; expected it under {folder}, images/ or jpg/')
+    if not cv2.haveImageReader(str(found[0])):  # looks at the first bytes only
+        raise DatasetError(f"{place}: {found[0]} is no image; expected PNG, JPEG or TIFF")
+    return found[0]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from models.composition_predictor import IsicPredictor
 from models.training.dataset import Dataset
+from models.training.datasets import require_shares
 from models.training.predict import predict_dataset
 from qc_daemon.domain.composition import Composition
 from qc_daemon.domain.errors import DatasetError
@@ -48,8 +49,9 @@ def evaluate(
     """Return a row for all specimens, one for the accepted rows, and one for the training median.
 
     Raises:
-        DatasetError: the model knows none of the dataset's fibres, or no row holds a specimen.
+        DatasetError: the dataset has no shares, or no specimen that is wholly of the model's fibres.
     """
+    require_shares(dataset)
     fibres = tuple(fibre for fibre in dataset.fibres if fibre in predictor.fibres)
     rows = _comparable_rows(dataset, fibres)
     if not len(rows):

@@ -11,7 +11,7 @@ import numpy as np
 from models.composition_predictor import IsicPredictor
 from models.training.dataset import Dataset
 from qc_daemon.domain.composition import Composition
-from qc_daemon.domain.errors import DatasetError
+from qc_daemon.domain.errors import DatasetError, InputError
 from qc_daemon.domain.image import Frame
 from qc_daemon.domain.ports import ImageCleaner
 from qc_daemon.domain.spectrum import InstrumentIdentity, Spectrum
@@ -47,10 +47,17 @@ def write_predictions(path: Path, dataset: Dataset, compositions: Sequence[Compo
 
     `accepted` is 0 where the specimen is unlike all that the model knows. Shares are fractions, as
     in `samples.csv`; elsewhere in the product they are percent.
+
+    Raises:
+        InputError: the file cannot be written.
     """
     fibres = [share.fibre for share in compositions[0].shares] if compositions else []
     columns = [f"{fibre}{suffix}" for fibre in fibres for suffix in ("", "_lo", "_hi")]
-    with path.open("w", newline="", encoding="utf-8") as stream:
+    try:
+        stream = path.open("w", newline="", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); expected a CSV file") from error
+    with stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["row", "specimen", "class", *columns, "novelty", "accepted"])
         for row, (specimen, composition) in enumerate(zip(dataset.specimens, compositions, strict=True)):

@@ -10,19 +10,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from models.checkpoint import Checkpoint, TrainingRecord
 from models.isic_net_config import IsicNetConfig
 from models.preprocessing import ImageScale
 from models.training.dataset import Dataset
-from models.training.datasets import read_dataset
+from models.training.datasets import read_dataset, require_shares
 from models.training.examples import Examples, common_grid, gather
 from models.training.isic_checkpoint import Origin, write_isic_checkpoint
 from models.training.isic_fitting import TrainingSettings, fit_network
+from models.training.sample_table import SAMPLES_FILE
 from models.training.seen_range import instrument_types
 from models.training.splitting import split_by_specimen
-from qc_daemon.domain.errors import InputError
+from qc_daemon.domain.errors import DatasetError, InputError
+
+log = structlog.get_logger()
 
 # What the network sees of a micrograph: 224 µm of a field at 1 µm a pixel, from cameras of 0.5 to 1.25.
 # Coarser images lack the marks by which fibres are told apart; they are not blown up.
@@ -69,15 +73,19 @@ def train_isic_net(
         parts: of the network; all by default.
 
     Raises:
-        DatasetError: a folder cannot be read, or holds nothing to learn from.
+        DatasetError: a folder cannot be read, or holds nothing to learn from: no shares, one specimen, or
+            no two specimens of one main fibre.
         InputError: `out` exists.
     """
     if out.exists():
         raise InputError(f"{out}: exists; expected the name of a new checkpoint folder")
     datasets = [read_dataset(folder) for folder in folders]
+    for dataset in datasets:
+        require_shares(dataset)
     parts = parts or Parts()
     scale = MICROGRAPHS if parts.image and _micrographs(datasets) >= _LEAST_IMAGES else None
     examples = gather(datasets, common_grid(datasets, BANDS), scale)
+    require_learnable(examples, folders)
     config = _configuration(len(examples.fibres), parts, reads_image=scale is not None)
     settings = _settings(seed, epochs, minutes, config.image)
     split = split_examples(examples, seed)
@@ -99,6 +107,33 @@ def train_isic_net(
     )
     origin = Origin(BASIS, scale, record, instrument_types(datasets))
     return write_isic_checkpoint(out, net, known, held, origin)
+
+
+def require_learnable(examples: Examples, folders: Sequence[Path]) -> None:
+    """Refuse what cannot be learnt; warn of fibres whose only specimen no other can test.
+
+    Raises:
+        DatasetError: no two specimens have the same main fibre.
+    """
+    per_fibre = _specimens_per_fibre(examples)
+    if max(per_fibre.values()) < 2:
+        names = ", ".join(str(folder / SAMPLES_FILE) for folder in folders)
+        count = "one specimen" if len(per_fibre) == 1 else f"{len(per_fibre)} specimens of as many fibres"
+        raise DatasetError(
+            f"{names}: {count}, too few to train on; expected two or more whose main fibre is the same"
+        )
+    for fibre, specimens in sorted(per_fibre.items()):
+        if specimens == 1:
+            log.warning("a fibre has one specimen: it stays in training, nothing tests it", fibre=fibre)
+
+
+def _specimens_per_fibre(examples: Examples) -> Counter[str]:
+    """Count the specimens of each main fibre."""
+    return Counter(dict(zip(examples.specimens, _main_fibres(examples), strict=True)).values())
+
+
+def _main_fibres(examples: Examples) -> list[str]:
+    return [examples.fibres[index] for index in examples.shares.argmax(axis=1)]
 
 
 def _settings(seed: int, epochs: int | None, minutes: float | None, reads_image: bool) -> TrainingSettings:
@@ -154,8 +189,8 @@ def split_examples(examples: Examples, seed: int) -> Split:
     Of fewer than 40 specimens a quarter is held back to stop early and none to calibrate; of fewer
     than 4, none at all.
     """
-    main = [examples.fibres[index] for index in examples.shares.argmax(axis=1)]
-    per_fibre = Counter(dict(zip(examples.specimens, main, strict=True)).values())
+    main = _main_fibres(examples)
+    per_fibre = _specimens_per_fibre(examples)
     dealt = np.array([per_fibre[fibre] >= _LEAST_TO_DEAL for fibre in main])
     rare, common = np.flatnonzero(~dealt), np.flatnonzero(dealt)
     names, strata = [examples.specimens[row] for row in common], [main[row] for row in common]

@@ -79,5 +79,6 @@ def evaluate_isic(checkpoint: Path, folder: Path) -> list[dict[str, Any]]:
     """Measure a checkpoint on a dataset folder, grouped by specimen."""
     from models.training.evaluate import evaluate
 
+    dataset = read_scans(folder)
     with open_predictor(checkpoint) as predictor:
-        return [asdict(row) for row in evaluate(predictor, cleaner(), read_scans(folder))]
+        return [asdict(row) for row in evaluate(predictor, cleaner(), dataset)]
