@@ -26,6 +26,8 @@ class Dataset:
         reference_counts: (n, bands) detector counts of the white reference, or None.
         instruments: n texts of model and serial number ("NIRscan Nano 6460024"), "" if not stated; none
             is stated unless they are given.
+        fibre_cover: (n, rows, columns, k) percent of each cell of the image that each fibre covers, or
+            None; see `fibre_cover.py`.
     """
 
     folder: Path
@@ -40,6 +42,7 @@ class Dataset:
     sample_counts: NDArray[np.float64] | None
     reference_counts: NDArray[np.float64] | None
     instruments: tuple[str, ...] = ()
+    fibre_cover: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         axis = frozen_array(self.wavelength_nm, np.float64, (None,), "wavelength_nm")
@@ -56,6 +59,11 @@ class Dataset:
             counts = getattr(self, name)
             if counts is not None:
                 object.__setattr__(self, name, frozen_array(counts, np.float64, absorbance.shape, name))
+        if self.fibre_cover is not None:
+            shape = (n, None, None, len(self.fibres))
+            object.__setattr__(
+                self, "fibre_cover", frozen_array(self.fibre_cover, np.uint8, shape, "fibre_cover")
+            )
         object.__setattr__(self, "instruments", self.instruments or ("",) * n)
         for name in ("specimens", "conditions", "image_paths", "instruments"):
             if len(getattr(self, name)) != n:

@@ -22,6 +22,7 @@ import numpy as np
 
 from models.training.dataset import Dataset
 from models.training.dataset_folder import read_dataset_folder
+from models.training.fibre_cover import write_fibre_cover
 from models.training.sample_table import SAMPLES_FILE
 from models.training.scan_files import ScanFileReader, read_scan_files
 from models.training.spectra_archive import SPECTRA_FILE
@@ -76,6 +77,8 @@ def write_dataset(dataset: Dataset) -> None:
         absorbance=dataset.absorbance,
         **{key: values for key, values in counts.items() if values is not None},
     )
+    if dataset.fibre_cover is not None:
+        write_fibre_cover(dataset.folder, dataset.fibre_cover)
 
 
 def _rows_to_write(dataset: Dataset) -> Iterator[list[str]]:

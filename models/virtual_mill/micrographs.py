@@ -1,10 +1,11 @@
-"""Virtual micrographs: fibres as a light microscope shows them lengthwise, and debris on top.
+"""Virtual micrographs: cut fibres as a light microscope shows them lengthwise, and debris on top.
 
-Each fibre is drawn in its own coordinates (along its axis, across it) with the marks by which a
-microscopist tells it: cotton is a flat ribbon with convolutions and a lumen, linen has cross-marks,
-viscose has lengthwise striations, nylon is a smooth glossy rod, polyester a smooth rod with specks of
-delustrant, wool has cuticle scales. How many fibres of each kind lie in the field follows from the
-mass shares by the arithmetic of fibre counting.
+As for counting, fibres are cut to a fraction of a millimetre and strewn on a slide: a field of a
+millimetre then holds enough of them to tell shares by. Each fibre is drawn in its own coordinates
+(along its axis, across it) with the marks by which a microscopist tells it: cotton is a flat ribbon
+with convolutions and a lumen, linen has cross-marks, viscose has lengthwise striations, nylon is a
+smooth glossy rod, polyester a smooth rod with specks of delustrant, wool has cuticle scales. How many
+fibres of each kind lie in the field follows from the mass shares by the arithmetic of fibre counting.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.training.fibre_cover import CELL_PX
 from models.virtual_mill.endmembers import FIBRES
 from qc_daemon.domain.arrays import frozen_array
 
@@ -25,6 +27,10 @@ DENSITY_G_CM3: Mapping[str, float] = {
 }  # fmt: skip
 
 
+# Of the cut fibres. Preparations for counting are cut to some tenths of a millimetre; the range is ours.
+_LENGTH_UM = (250.0, 600.0)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Micrograph:
     """A rendered field of view and what is true of it.
@@ -33,19 +39,24 @@ class Micrograph:
         pixels: (height, width, 3) uint8 RGB.
         debris_mask: (height, width) bool, True where debris lies.
         um_per_pixel: scale.
-        counted: number of fibres of each of `FIBRES` in the field.
+        counted: number of fibres of each of `FIBRES` that reach into the field.
+        covered: (rows, columns, fibres) share of each cell of `CELL_PX` pixels that fibres of each of
+            `FIBRES` cover, 0..1 and more where they overlap; debris and focus aside.
     """
 
     pixels: NDArray[np.uint8]
     debris_mask: NDArray[np.bool_]
     um_per_pixel: float
     counted: tuple[int, ...]
+    covered: NDArray[np.float32]
 
     def __post_init__(self) -> None:
         pixels = frozen_array(self.pixels, np.uint8, (None, None, 3), "pixels")
         object.__setattr__(self, "pixels", pixels)
         mask = frozen_array(self.debris_mask, np.bool_, pixels.shape[:2], "debris_mask")
         object.__setattr__(self, "debris_mask", mask)
+        covered = frozen_array(self.covered, np.float32, (None, None, len(FIBRES)), "covered")
+        object.__setattr__(self, "covered", covered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +105,8 @@ def number_shares(shares: Mapping[str, float]) -> dict[str, float]:
 def render_micrograph(
     shares: Mapping[str, float],
     generator: np.random.Generator,
-    size_px: int = 256,
-    um_per_pixel: float = 1.0,
+    size_px: int = 480,
+    um_per_pixel: float = 2.0,
     debris_pieces: int = 0,
 ) -> Micrograph:
     """Render a field of fibres with these mass shares (fibre → 0..1).
@@ -108,27 +119,65 @@ def render_micrograph(
         debris_pieces: how many pieces of lint, dust and hair lie on top.
     """
     scene = _draw_scene(generator)
-    kinds = _draw_kinds(shares, generator, round(scene.fibres_per_100um * size_px * um_per_pixel / 100.0))
+    field = _Field(size_px, um_per_pixel)
+    kinds = _draw_kinds(shares, generator, round(scene.fibres_per_mm2 * field.sown_mm2))
     colours = {fibre: _dye_colour(generator, scene.dye_depth) for fibre in sorted(set(kinds))}
     light = np.ones((size_px, size_px, 3), np.float32)
+    covered = np.zeros((field.cells, field.cells, len(FIBRES)), np.float32)
+    counted = dict.fromkeys(FIBRES, 0)
     for depth, layer in enumerate(np.array_split(np.array(kinds), 3)):
         for kind in layer:
-            fibre = _lay_fibre(FORMS[kind], generator, size_px, um_per_pixel)
-            _draw_fibre(light, fibre, _MARKS[kind], colours[kind], scene.opacity, generator)
+            fibre = _lay_fibre(FORMS[kind], generator, field)
+            if fibre.place.size:
+                cover = _draw_fibre(light, fibre, _MARKS[kind], colours[kind], scene.opacity, generator)
+                covered[..., FIBRES.index(kind)] += field.by_cell(fibre.place, cover)
+                counted[kind] += 1
         light = _defocused(light, scene.blur_um[depth] / um_per_pixel)
     mask = np.zeros((size_px, size_px), bool)
     for _ in range(debris_pieces):
         mask |= _draw_debris(light, generator, um_per_pixel)
     pixels = _expose(light, scene, generator)
-    counted = tuple(kinds.count(fibre) for fibre in FIBRES)
-    return Micrograph(pixels, mask, um_per_pixel, counted)
+    return Micrograph(pixels, mask, um_per_pixel, tuple(counted.values()), covered)
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A square field of view and the margin around it from which fibres reach in."""
+
+    size_px: int
+    um_per_pixel: float
+
+    @property
+    def side_um(self) -> float:
+        return self.size_px * self.um_per_pixel
+
+    @property
+    def sown_um(self) -> float:
+        """Side of the square that the middles of fibres are strewn over."""
+        return self.side_um + _LENGTH_UM[1]
+
+    @property
+    def sown_mm2(self) -> float:
+        return (self.sown_um / 1000.0) ** 2
+
+    @property
+    def cells(self) -> int:
+        """Cells along one side; the last may be cut."""
+        return -(-self.size_px // CELL_PX)
+
+    def by_cell(self, place: NDArray[np.intp], cover: Floats) -> Floats:
+        """Return (cells, cells) the mean of `cover` (m,) at the pixels `place` (m,)."""
+        row, column = np.divmod(place, self.size_px)
+        cell = row // CELL_PX * self.cells + column // CELL_PX
+        summed = np.bincount(cell, cover, self.cells**2) / CELL_PX**2
+        return summed.reshape(self.cells, self.cells).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class _Scene:
     """What is common to a field: density, focus of three layers from back to front, light."""
 
-    fibres_per_100um: float
+    fibres_per_mm2: float
     blur_um: tuple[float, float, float]
     opacity: float
     dye_depth: float
@@ -142,15 +191,18 @@ class _Scene:
 class _Fibre:
     """Pixels near one fibre in its own coordinates, in µm.
 
-    `place` (m,) says which pixels, counted row by row; `along` and `across` (m,) where they lie on
-    the fibre; `half_width` is that of this fibre, `field_px` the side of the field.
+    `place` (m,) says which pixels of the field, `local` (m,) which of the box (rows, columns) around
+    the fibre, both counted row by row; `along` and `across` (m,) where they lie on the fibre; `ends`
+    (m,) is 1 between its cut ends and 0 beyond; `half_width` is that of this fibre.
     """
 
     place: NDArray[np.intp]
+    local: NDArray[np.intp]
+    box: tuple[int, int]
     along: Floats
     across: Floats
+    ends: Floats
     half_width: float
-    field_px: int
     um_per_pixel: float
 
 
@@ -162,7 +214,7 @@ def _draw_scene(generator: np.random.Generator) -> _Scene:
     back, middle, front = np.sort(np.abs(generator.normal(0.0, [1.6, 1.0, 0.6])))[::-1] + 0.35
     warm = generator.normal(0.0, 0.04)
     return _Scene(
-        fibres_per_100um=float(generator.uniform(8.0, 13.0)),
+        fibres_per_mm2=float(generator.uniform(120.0, 190.0)),
         blur_um=(float(back), float(middle), float(front)),
         opacity=float(generator.uniform(0.6, 0.9)),
         dye_depth=float(generator.choice([0.0, generator.uniform(0.2, 1.0)], p=[0.4, 0.6])),
@@ -186,29 +238,50 @@ def _dye_colour(generator: np.random.Generator, depth: float) -> Floats:
     return absorbs
 
 
-def _lay_fibre(form: FibreForm, generator: np.random.Generator, size_px: int, um_per_pixel: float) -> _Fibre:
-    """Lay a gently waved fibre across the field and return the pixels that it may touch."""
-    field_um = size_px * um_per_pixel
+def _lay_fibre(form: FibreForm, generator: np.random.Generator, field: _Field) -> _Fibre:
+    """Lay a cut, gently waved fibre somewhere on the slide and return the pixels that it may touch."""
     half = max(0.5 * form.width_um * (1.0 + form.width_spread * generator.normal()), 3.0)
-    angle = generator.normal(generator.choice([0.4, 1.9]), 0.5)
-    offset = generator.uniform(-0.62, 0.62) * field_um
+    length = generator.uniform(*_LENGTH_UM)
+    angle = generator.uniform(0.0, np.pi)
+    middle = generator.uniform(-0.5, 0.5, 2) * field.sown_um + 0.5 * field.side_um  # x, y
     amplitude, bend = generator.gamma(2.0, 5.0), generator.normal(0.0, 4e-4)
     turns, phase = 2.0 * np.pi / generator.uniform(250.0, 700.0), generator.uniform(0.0, 2.0 * np.pi)
-    # Pixels near the straight line first, then those near the waved one.
-    line = (np.arange(size_px, dtype=np.float32) + 0.5) * um_per_pixel - field_um / 2.0
-    cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-    v = (cos * line - np.float32(offset))[:, None] - sin * line[None, :]
-    reach = 1.3 * half + 2.0 * um_per_pixel
-    place = np.flatnonzero(np.abs(v) < amplitude + abs(bend) * 0.5 * field_um**2 + reach)
-    row, column = np.divmod(place, size_px)
-    u = cos * line[column] + sin * line[row]
+    start = generator.uniform(0.0, 1e3)
+    reach = 1.3 * half + 2.0 * field.um_per_pixel
+    direction = np.array([np.cos(angle), np.sin(angle)])
+    aside = amplitude + abs(bend) * 0.25 * length**2 + reach
+    extent = 0.5 * length * np.abs(direction) + aside
+    columns, rows = (_pixels_within(field, at, by) for at, by in zip(middle, extent, strict=True))
+    x = ((columns + 0.5) * field.um_per_pixel - middle[0]).astype(np.float32)[None, :]
+    y = ((rows + 0.5) * field.um_per_pixel - middle[1]).astype(np.float32)[:, None]
+    cos, sin = direction.astype(np.float32)
+    u, v = cos * x + sin * y, cos * y - sin * x
+    local = np.flatnonzero((np.abs(v) < aside) & (np.abs(u) < 0.5 * length + field.um_per_pixel))
+    u, v = u.ravel()[local], v.ravel()[local]
     turn = np.float32(turns) * u + np.float32(phase)
     shift = np.float32(amplitude) * np.sin(turn) + np.float32(bend) * u * u
     slope = np.float32(amplitude * turns) * np.cos(turn) + np.float32(2.0 * bend) * u
-    distance = (v.ravel()[place] - shift) / np.sqrt(1.0 + slope * slope)
-    near = np.abs(distance) < reach
-    along = u[near] + np.float32(generator.uniform(0.0, 1e3))
-    return _Fibre(place[near], along, distance[near], float(half), size_px, um_per_pixel)
+    across = (v - shift) / np.sqrt(1.0 + slope * slope)
+    near = np.abs(across) < reach
+    local, u, across = local[near], u[near], across[near]
+    row, column = np.divmod(local, max(len(columns), 1))
+    return _Fibre(
+        place=rows[row] * field.size_px + columns[column] if len(local) else local,
+        local=local,
+        box=(len(rows), len(columns)),
+        along=u + np.float32(start),
+        across=across,
+        ends=np.clip((0.5 * length - np.abs(u)) / field.um_per_pixel + 0.5, 0.0, 1.0).astype(np.float32),
+        half_width=float(half),
+        um_per_pixel=field.um_per_pixel,
+    )
+
+
+def _pixels_within(field: _Field, middle_um: float, reach_um: float) -> NDArray[np.intp]:
+    """Return the pixels of one axis whose middle lies within the reach, none if that is off the field."""
+    first = max(0, int(np.floor((middle_um - reach_um) / field.um_per_pixel)))
+    last = min(field.size_px, int(np.ceil((middle_um + reach_um) / field.um_per_pixel)))
+    return np.arange(first, max(first, last), dtype=np.intp)
 
 
 def _draw_fibre(
@@ -218,17 +291,17 @@ def _draw_fibre(
     colour: Floats,
     opacity: float,
     generator: np.random.Generator,
-) -> None:
-    """Multiply the fibre's transmission into `light` (height, width, 3), in place."""
-    if fibre.place.size == 0:  # bent out of the corner that it would have crossed
-        return
+) -> Floats:
+    """Multiply the fibre's transmission into `light` (height, width, 3), in place; return its cover (m,)."""
     half_width, transmitted = marks(fibre, generator)
-    cover = np.clip((half_width - np.abs(fibre.across)) / fibre.um_per_pixel + 0.5, 0.0, 1.0)
+    inside = np.clip((half_width - np.abs(fibre.across)) / fibre.um_per_pixel + 0.5, 0.0, 1.0)
+    cover: Floats = (inside * fibre.ends).astype(np.float32)
     flat = light.reshape(-1, 3)
     below = flat[fibre.place]
     depth = np.log(np.clip(transmitted, 0.05, 1.3))[:, None] * colour
     seen = np.exp(depth + np.float32(1.0 - opacity) * np.log(below))
     flat[fibre.place] = below + cover[:, None] * (seen - below)
+    return cover
 
 
 def _rod(across: Floats, half_width: Floats | float, edge: float, gloss: float) -> Floats:
@@ -296,11 +369,13 @@ def _viscose(fibre: _Fibre, generator: np.random.Generator) -> tuple[Floats, Flo
     half = np.full(len(fibre.along), fibre.half_width, np.float32)
     q = fibre.across / fibre.half_width
     light = 0.86 - 0.40 * np.exp(-(((1.0 - np.abs(q)) / 0.14) ** 2))
+    fine = 0.075
+    seen = max(fine, 0.6 * fibre.um_per_pixel / fibre.half_width)  # a pixel blurs what is finer
     lines = np.linspace(-0.72, 0.72, int(generator.integers(3, 6)))
     for line in lines + generator.normal(0.0, 0.07, len(lines)):
         sway = 0.05 * np.sin(fibre.along / generator.uniform(40.0, 120.0) + generator.uniform(0.0, 6.0))
         depth = generator.uniform(0.2, 0.42)
-        light -= depth * np.exp(-(((q - line - sway) / 0.075) ** 2))
+        light -= depth * fine / seen * np.exp(-(((q - line - sway) / seen) ** 2))
     return half, light.astype(np.float32)
 
 
@@ -331,10 +406,11 @@ _MARKS: Mapping[str, _Marks] = {
 def _specks(fibre: _Fibre, generator: np.random.Generator, per_um2: float) -> Floats:
     """Return (m,) darkness of small particles inside a fibre."""
     count = generator.poisson(per_um2 * len(fibre.place) * fibre.um_per_pixel**2)
-    dark = np.zeros((fibre.field_px, fibre.field_px), np.float32)
-    hit = fibre.place[generator.integers(0, len(fibre.place), count)]
+    dark = np.zeros(fibre.box, np.float32)
+    hit = fibre.local[generator.integers(0, len(fibre.local), count)]
     dark.ravel()[hit] = generator.uniform(0.5, 1.6, count)
-    return _defocused(dark, 0.65 / fibre.um_per_pixel).ravel()[fibre.place]
+    blurred: Floats = _defocused(dark, 0.65 / fibre.um_per_pixel).ravel()[fibre.local]
+    return blurred
 
 
 def _defocused(light: Floats, sigma_px: float) -> Floats:
