@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from models.calibration import NOVELTY_LIMIT, IntervalTable, novelty
 from models.checkpoint import Checkpoint
-from models.isic_net_config import IsicNetConfig
+from models.isic_net_config import IMAGE_STRIDE, IsicNetConfig
 from models.preprocessing import SpectrumGrid, image_plane, on_grid, signal_channels
 from models.runtimes.runtime import Runtime, Tensors
 from models.validity import ValidityRange, outside_range
-from qc_daemon.domain.composition import UNKNOWN, Composition, Evidence, FibreShare
+from qc_daemon.domain.composition import REGION_UM, UNKNOWN, Composition, Evidence, FibreShare
 from qc_daemon.domain.image import CleanedImage
 from qc_daemon.domain.inspection import ModelVersion
 from qc_daemon.domain.reasons import Reason, ReasonCode
@@ -30,6 +30,7 @@ UNREADABLE_NOVELTY = 1000.0  # stands for "cannot be read at all"; the limit is 
 # A fibre whose presence the network puts below this gets no share; chosen on validation specimens,
 # where it takes a twentieth off the mean error.
 LEAST_PRESENCE = 0.1
+_UNSEEN_INFLUENCE = np.float32(1e-7)  # a share that no rounding shows; makes weights even where nothing moves
 
 
 class IsicPredictor:
@@ -146,7 +147,8 @@ class IsicPredictor:
         return novelty(self._checkpoint.manifest.novelty, self._checkpoint.subspace.residual(inputs), error)
 
     def _evidence(self, answer: Tensors, image_used: bool) -> Evidence:
-        config, grid = self._checkpoint.manifest.config, self._checkpoint.manifest.grid
+        manifest = self._checkpoint.manifest
+        config, grid = manifest.config, manifest.grid
         rows = config.region_rows if image_used else 0
         empty = np.zeros((1, 0), np.float32)
         scores = answer["region_scores"] if image_used else empty
@@ -156,7 +158,8 @@ class IsicPredictor:
             region_scores=scores.reshape(rows, rows),
             region_kept=kept.reshape(rows, rows) > 0.5,
             window_edges_nm=grid.first_nm + steps * grid.step_nm,
-            window_weights=answer["window_weights"][0],
+            window_weights=_window_weights(answer),
+            region_um=REGION_UM if manifest.image is None else IMAGE_STRIDE * manifest.image.um_per_pixel,
         )
 
 
@@ -204,3 +207,16 @@ def _fibre_shares(
         FibreShare(fibre, float(p), float(lo), float(hi))
         for fibre, p, lo, hi in zip(fibres, percent, low, high, strict=True)
     )
+
+
+def _window_weights(answer: Tensors) -> NDArray[np.float32]:
+    """Return (windows,) weights that sum to 1: how far each window moves the answer.
+
+    A checkpoint that does not measure this gives the attention of its spectrum encoder.
+    """
+    influence = answer.get("window_influence")
+    if influence is None:
+        return answer["window_weights"][0]
+    moved = influence[0] + _UNSEEN_INFLUENCE
+    weights: NDArray[np.float32] = moved / moved.sum()
+    return weights

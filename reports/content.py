@@ -51,11 +51,7 @@ def certificate_content(
         outcome=conclusion.verdict.outcome,
         concluded_at=conclusion.concluded_at,
         spectrum=spectrum_chart(spectrum, evidence) if spectrum else None,
-        micrograph=(
-            draw_micrograph(image, evidence.region_kept if evidence else None, conclusion.defects)
-            if image
-            else None
-        ),
+        micrograph=draw_micrograph(image, evidence, conclusion.defects) if image else None,
         pages={
             language: certificate_page(acquisition, conclusion, spectrum, station_name, language)
             for language in LANGUAGES

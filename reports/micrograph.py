@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from qc_daemon.domain.composition import Evidence
 from qc_daemon.domain.image import CleanedImage
 from qc_daemon.domain.inspection import Defect
 from reports.charts import round_step
@@ -54,15 +55,15 @@ class Micrograph:
 
 
 def draw_micrograph(
-    image: CleanedImage, region_kept: NDArray[np.bool_] | None, defects: tuple[Defect, ...]
+    image: CleanedImage, evidence: Evidence | None, defects: tuple[Defect, ...]
 ) -> Micrograph:
-    """Draw the original of `image` with its debris outlined and the kept regions (rows, columns) framed.
+    """Draw the original of `image` with its debris outlined and the regions framed that a model kept.
 
     The picture is downscaled until it fits a certificate of a few hundred kB.
     """
     height, width = image.original.shape[:2]
     return Micrograph(
-        jpeg=_jpeg_within_budget(image, region_kept),
+        jpeg=_jpeg_within_budget(image, kept_regions(image, evidence) if evidence else None),
         aspect=height / width,
         scale_bar=scale_bar(width * image.um_per_pixel),
         boxes=tuple(
@@ -79,10 +80,21 @@ def scale_bar(field_um: float) -> ScaleBar:
     return ScaleBar(length_um / field_um, text)
 
 
-def _jpeg_within_budget(image: CleanedImage, region_kept: NDArray[np.bool_] | None) -> bytes:
+def kept_regions(image: CleanedImage, evidence: Evidence) -> NDArray[np.bool_]:
+    """Return (height, width), True where a kept region lies: the regions cover the middle of the image."""
+    height, width = image.original.shape[:2]
+    side_px = evidence.region_um / image.um_per_pixel
+    rows, columns = evidence.region_kept.shape
+    row = np.floor((np.arange(height) + 0.5 - height / 2) / side_px + rows / 2).astype(np.intp)
+    column = np.floor((np.arange(width) + 0.5 - width / 2) / side_px + columns / 2).astype(np.intp)
+    around = np.pad(evidence.region_kept, 1)  # whatever lies outside of all regions was not kept
+    return around[np.clip(row + 1, 0, rows + 1)[:, None], np.clip(column + 1, 0, columns + 1)]
+
+
+def _jpeg_within_budget(image: CleanedImage, kept: NDArray[np.bool_] | None) -> bytes:
     jpeg = b""
     for long_side_px in _LONG_SIDES_PX:
-        picture = _drawn(image, region_kept, long_side_px)
+        picture = _drawn(image, kept, long_side_px)
         ok, encoded = cv2.imencode(
             ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
         )
@@ -93,16 +105,14 @@ def _jpeg_within_budget(image: CleanedImage, region_kept: NDArray[np.bool_] | No
     return jpeg
 
 
-def _drawn(
-    image: CleanedImage, region_kept: NDArray[np.bool_] | None, long_side_px: int
-) -> NDArray[np.uint8]:
+def _drawn(image: CleanedImage, kept: NDArray[np.bool_] | None, long_side_px: int) -> NDArray[np.uint8]:
     height, width = image.original.shape[:2]
     scale = min(1.0, long_side_px / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     picture = np.asarray(cv2.resize(image.original, size, interpolation=cv2.INTER_AREA), np.uint8)
-    if region_kept is not None and region_kept.any():
+    if kept is not None and kept.any():
         framed = picture.copy()
-        _outline(framed, region_kept, _REGION_RGB)
+        _outline(framed, kept, _REGION_RGB)
         blended = cv2.addWeighted(framed, _REGION_OPACITY, picture, 1.0 - _REGION_OPACITY, 0.0)
         picture = np.asarray(blended, np.uint8)
     _outline(picture, image.debris_mask, _DEBRIS_RGB)

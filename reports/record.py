@@ -145,4 +145,5 @@ def _composition(composition: Composition) -> dict[str, Any]:
         "window_edges_nm": evidence.window_edges_nm.tolist(),
         "window_weights": evidence.window_weights.tolist(),
         "region_kept": evidence.region_kept.tolist(),
+        "region_um": evidence.region_um,
     }

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from qc_daemon.domain.composition import Evidence
+from qc_daemon.domain.composition import REGION_UM, Evidence
 from qc_daemon.domain.errors import IntegrityError
 from qc_daemon.domain.image import CleanedImage
 from qc_daemon.domain.inspection import Conclusion
@@ -37,7 +37,7 @@ def contents_of(conclusion: Conclusion) -> ConclusionContents:
 
 
 def evidence_npz(evidence: Evidence) -> bytes:
-    """Return the four arrays of the evidence as a NumPy archive; equal arrays give equal bytes."""
+    """Return the evidence as a NumPy archive; equal evidence gives equal bytes."""
     buffer = io.BytesIO()
     np.savez(
         buffer,
@@ -45,18 +45,20 @@ def evidence_npz(evidence: Evidence) -> bytes:
         region_kept=evidence.region_kept,
         window_edges_nm=evidence.window_edges_nm,
         window_weights=evidence.window_weights,
+        region_um=np.float64(evidence.region_um),
     )
     return buffer.getvalue()
 
 
 def evidence_from_npz(content: bytes) -> Evidence:
-    """Return the evidence of `evidence_npz`."""
+    """Return the evidence of `evidence_npz`; archives of before do not hold the size of a region."""
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return Evidence(
             region_scores=arrays["region_scores"],
             region_kept=arrays["region_kept"],
             window_edges_nm=arrays["window_edges_nm"],
             window_weights=arrays["window_weights"],
+            region_um=float(arrays["region_um"]) if "region_um" in arrays else REGION_UM,
         )
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from qc_daemon.domain.arrays import frozen_array
 
 UNKNOWN = "unknown"  # the class of a specimen that is unlike all that the model was trained on
+REGION_UM = 32.0  # side of an image region of every model so far; evidence of before does not name it
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,15 @@ class Evidence:
         region_scores: (rows, columns) relevance of each image region, 0..1; (0, 0) without an image.
         region_kept: (rows, columns) bool, the candidate regions that the network kept.
         window_edges_nm: (windows + 1,) edges of the wavelength windows.
-        window_weights: (windows,) attention of each window, sums to 1.
+        window_weights: (windows,) how far each window moves the answer, sums to 1.
+        region_um: side of an image region on the specimen in µm; the regions lie in the image's middle.
     """
 
     region_scores: NDArray[np.float32]
     region_kept: NDArray[np.bool_]
     window_edges_nm: NDArray[np.float64]
     window_weights: NDArray[np.float32]
+    region_um: float = REGION_UM
 
     def __post_init__(self) -> None:
         scores = frozen_array(self.region_scores, np.float32, (None, None), "region_scores")

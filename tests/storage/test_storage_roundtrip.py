@@ -113,6 +113,7 @@ def compositions(draw):
         random.random(shape) > 0.5,
         np.sort(random.random(windows + 1)),
         random.random(windows, np.float32),
+        draw(st.floats(0.1, 1e3)),
     )
     novelty, limit = draw(NUMBERS), draw(NUMBERS)
     return composition(
