@@ -23,6 +23,8 @@ from qc_daemon.domain.verdict import TOLERANCES, parse_label
 
 DEFAULT_FILE = Path("qc.toml")
 
+SpectrometerKind = Literal["nirscan-nano", "nirone", "ocean"]
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,13 +39,29 @@ class StationSection(_Section):
 
 
 class SpectrometerSection(_Section):
-    """The NIRscan Nano on its serial port."""
+    """The spectrometer on its serial port."""
 
+    driver: SpectrometerKind = Field(
+        "nirscan-nano", description='Which spectrometer it is: "nirscan-nano", "nirone" or "ocean".'
+    )
     port: str = Field(
         description="Device path (/dev/serial/by-id/...) or a URL of a device server "
         "(socket://host:port, rfc2217://host:port)."
     )
+    baud: int = Field(115200, gt=0, description="Bits per second of the serial line.")
+    scans_averaged: int | None = Field(
+        None, ge=1, le=9999, description="Scans that are averaged; the driver's choice if not given."
+    )
+    integration_time_ms: float | None = Field(
+        None, gt=0, description="How long an ocean spectrometer collects light, ms; 100 if not given."
+    )
     longest_scan_s: float = Field(60.0, gt=0, description="Give up a scan that takes longer, seconds.")
+
+    @model_validator(mode="after")
+    def _settings_of_the_driver(self) -> "SpectrometerSection":
+        if self.integration_time_ms is not None and self.driver != "ocean":
+            raise ValueError(f'integration_time_ms: expected only with driver = "ocean", not "{self.driver}"')
+        return self
 
 
 class CameraSection(_Section):
@@ -63,6 +81,9 @@ class CameraSection(_Section):
 class EmulatedLineSection(_Section):
     """A line without hardware: emulated instruments in front of which the virtual mill's cloth moves."""
 
+    spectrometer: SpectrometerKind = Field(
+        "nirscan-nano", description='Which spectrometer is emulated: "nirscan-nano", "nirone" or "ocean".'
+    )
     specimens: int = Field(48, gt=0, description="Specimens on the emulated roll; after the last, the first.")
     seed: int = Field(1, ge=0, description="Seed of the virtual mill.")
     scan_time_s: float = Field(0.5, ge=0, description="How long the emulated spectrometer scans, seconds.")

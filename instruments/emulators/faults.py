@@ -86,7 +86,7 @@ class ActiveFaults:
             )
         except ValueError as error:
             raise ConfigError(
-                f'fault "{text}": expected NAME, NAME=NUMBER or NAME=NUMBER@COMMAND (hexadecimal)'
+                f'fault "{text}": expected NAME, NAME=NUMBER or NAME=NUMBER@COMMAND'
             ) from error
 
     def _require_known(self, name: str) -> None:

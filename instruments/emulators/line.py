@@ -20,6 +20,7 @@ class EmulatedLine:
     """Emulators of spectrometer and camera that are shown the same specimen; a context manager.
 
     Args:
+        emulator: which spectrometer: a module of this package.
         specimens: what lies at each row of the tape.
         tape: recorded or virtual scans, row by row (`instruments.emulators.tape`).
         images: the micrograph of each row, or None for a line without a camera.
@@ -31,6 +32,7 @@ class EmulatedLine:
 
     def __init__(
         self,
+        emulator: str,
         specimens: Sequence[Specimen],
         tape: Path,
         images: Sequence[Path] | None,
@@ -38,6 +40,7 @@ class EmulatedLine:
         loop: bool,
         reference_of_row: Sequence[int] | None,
     ) -> None:
+        self._emulator = emulator
         self._specimens = specimens
         self._tape = tape
         self._images = images
@@ -53,7 +56,7 @@ class EmulatedLine:
             pacing = "--baud-paced" if self._scan_time_s > 0 else "--unpaced"
             self._spectrometer = stack.enter_context(
                 EmulatorProcess(
-                    "instruments.emulators.nirscan_nano",
+                    f"instruments.emulators.{self._emulator}",
                     ["--tape", str(self._tape), "--scan-time-s", str(self._scan_time_s), pacing],
                 )
             )

@@ -22,6 +22,8 @@ class Instrument(StrEnum):
     """Instruments that can be emulated."""
 
     NIRSCAN_NANO = "nirscan-nano"
+    NIRONE = "nirone"
+    OCEAN = "ocean"
     CAMERA = "camera"
 
 

@@ -20,6 +20,7 @@ from qc_daemon.domain.ports import Line
 from qc_daemon.domain.spectrum import REPLAYED_SERIAL, VIRTUAL_SERIAL
 from qc_daemon.domain.verdict import DeclaredFibre, DeclaredLabel, parse_label
 from qc_daemon.pipeline import Judges
+from qc_daemon.wiring.spectrometers import EMULATORS, emulated_axis
 
 if TYPE_CHECKING:
     from instruments.emulators.line import EmulatedLine
@@ -50,9 +51,11 @@ def mill_line(section: EmulatedLineSection, loop: bool) -> Iterator["EmulatedLin
     from models.virtual_mill.specimens import write_mill
 
     with TemporaryDirectory(prefix="qc-fabric-") as scratch:
-        dataset = write_mill(Path(scratch) / "fabric", section.specimens, section.seed)
+        axis_nm = emulated_axis(section.spectrometer)
+        dataset = write_mill(Path(scratch) / "fabric", section.specimens, section.seed, axis_nm)
         tape_file, _ = write_scans_as_tape(dataset, Path(scratch), VIRTUAL_SERIAL)
         with EmulatedLine(
+            emulator=EMULATORS[section.spectrometer],
             specimens=[_milled_specimen(dataset, row) for row in range(len(dataset))],
             tape=tape_file,
             images=_micrographs(dataset),
@@ -72,6 +75,7 @@ def replay_line(folder: Path) -> Iterator["EmulatedLine"]:
     with TemporaryDirectory(prefix="qc-replay-") as scratch:
         tape_file, reference_of_row = write_scans_as_tape(dataset, Path(scratch), REPLAYED_SERIAL)
         with EmulatedLine(
+            emulator=EMULATORS["nirscan-nano"],
             specimens=[_recorded_specimen(dataset, row) for row in range(len(dataset))],
             tape=tape_file,
             images=_micrographs(dataset),

@@ -21,6 +21,7 @@ from qc_daemon.domain.quality import FrameLimits, ScanLimits
 from qc_daemon.domain.spectrum import Scan
 from qc_daemon.domain.verdict import TOLERANCES
 from qc_daemon.pipeline import Judges
+from qc_daemon.wiring.spectrometers import scan_decoders, spectrometer_of
 
 if TYPE_CHECKING:
     from models.composition_predictor import IsicPredictor
@@ -111,9 +112,8 @@ def open_store(folder: Path) -> "SqlInspectionStore":
 def decoders() -> tuple[Mapping[str, Callable[[bytes], Scan]], Callable[[bytes, str], NDArray[np.uint8]]]:
     """Return what decodes stored scans, by their raw format, and stored images."""
     from instruments.camera.image_codec import decode_image
-    from instruments.nirscan_nano.scan_container import decode_raw_scan
 
-    return {"nirscan-nano": decode_raw_scan}, decode_image
+    return scan_decoders(), decode_image
 
 
 @contextmanager
@@ -141,25 +141,10 @@ def released_checkpoint() -> Path:
 @contextmanager
 def open_instruments(config: Config, line: Line) -> Iterator[Instruments]:
     """Open the instruments of the configuration, or the emulated ones of a line without hardware."""
-    from instruments.nirscan_nano.driver import NirscanNano
-    from instruments.transport import SerialLink
-
-    port, longest_scan_s = _spectrometer_port(config, line)
     with ExitStack() as stack:
-        spectrometer = stack.enter_context(
-            NirscanNano(SerialLink(port), SystemClock(), longest_scan_s=longest_scan_s)
-        )
+        spectrometer = stack.enter_context(spectrometer_of(config, line))
         camera = _camera(config, line)
         yield Instruments(spectrometer, stack.enter_context(camera) if camera is not None else None)
-
-
-def _spectrometer_port(config: Config, line: Line) -> tuple[str, float]:
-    from instruments.emulators.line import EmulatedLine
-
-    if isinstance(line, EmulatedLine):
-        return line.spectrometer_port, 60.0
-    assert config.spectrometer is not None
-    return config.spectrometer.port, config.spectrometer.longest_scan_s
 
 
 def _camera(config: Config, line: Line) -> AbstractContextManager[MicroscopeCamera] | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from qc_daemon.domain.spectrum import REPLAYED_SERIAL, VIRTUAL_SERIAL
 from qc_daemon.wiring.lines import read_scans, write_scans_as_tape
+from qc_daemon.wiring.spectrometers import EMULATORS, emulated_axis
 from qc_daemon.wiring.station import cleaner, open_predictor
 
 
@@ -31,22 +32,25 @@ def emulate(instrument: str, replay: Path | None, faults: Sequence[str]) -> int:
             folder = replay or _milled_images(Path(scratch))
             module, arguments = "mjpeg_camera", ["--images", str(folder)]
         else:
-            tape = _tape_to_show(replay, Path(scratch))
-            module, arguments = "nirscan_nano", ["--tape", str(tape), "--baud-paced"]
+            tape = _tape_to_show(instrument, replay, Path(scratch))
+            module, arguments = EMULATORS[instrument], ["--tape", str(tape), "--baud-paced"]
         for fault in faults:
             arguments += ["--fault", fault]
         command = [sys.executable, "-m", f"instruments.emulators.{module}", *arguments]
         return subprocess.run(command, check=False).returncode
 
 
-def _tape_to_show(replay: Path | None, scratch: Path) -> Path:
+def _tape_to_show(kind: str, replay: Path | None, scratch: Path) -> Path:
     from models.virtual_mill.specimens import write_mill as write
 
     if replay is not None and replay.is_file():
         (scratch / "scans").mkdir()
         shutil.copy(replay, scratch / "scans")
         replay = scratch / "scans"
-    dataset = read_scans(replay) if replay is not None else write(scratch / "fabric", 12, 1)
+    if replay is not None:
+        dataset = read_scans(replay)
+    else:
+        dataset = write(scratch / "fabric", 12, 1, emulated_axis(kind))
     return write_scans_as_tape(dataset, scratch, VIRTUAL_SERIAL if replay is None else REPLAYED_SERIAL)[0]
 
 
