@@ -12,8 +12,6 @@ from qc_daemon.domain.inspection import Defect
 from reports.charts import round_step
 
 _DEBRIS_RGB = (255, 0, 70)
-_REGION_RGB = (255, 255, 255)
-_REGION_OPACITY = 0.75
 _JPEG_QUALITY = 88
 # 62 mm on paper at 370 dpi; smaller sides are tried while the file is above the budget.
 _LONG_SIDES_PX = (900, 720, 560, 420)
@@ -41,8 +39,18 @@ class DefectBox:
 
 
 @dataclass(frozen=True, slots=True)
+class RegionBox:
+    """Where a region lies that the model kept; fractions as in `DefectBox`."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
 class Micrograph:
-    """A JPEG with debris and used regions drawn in, and what the template draws over it.
+    """A JPEG with debris drawn in, and what the template draws over it.
 
     Attributes:
         aspect: height / width.
@@ -52,24 +60,26 @@ class Micrograph:
     aspect: float
     scale_bar: ScaleBar
     boxes: tuple[DefectBox, ...]
+    regions: tuple[RegionBox, ...]
 
 
 def draw_micrograph(
     image: CleanedImage, evidence: Evidence | None, defects: tuple[Defect, ...]
 ) -> Micrograph:
-    """Draw the original of `image` with its debris outlined and the regions framed that a model kept.
+    """Draw the original of `image` with its debris outlined; defects and the regions kept are laid over.
 
     The picture is downscaled until it fits a certificate of a few hundred kB.
     """
     height, width = image.original.shape[:2]
     return Micrograph(
-        jpeg=_jpeg_within_budget(image, kept_regions(image, evidence) if evidence else None),
+        jpeg=_jpeg_within_budget(image),
         aspect=height / width,
         scale_bar=scale_bar(width * image.um_per_pixel),
         boxes=tuple(
             DefectBox(number, d.x_px / width, d.y_px / height, d.width_px / width, d.height_px / height)
             for number, d in enumerate(defects, 1)
         ),
+        regions=kept_regions(image, evidence) if evidence else (),
     )
 
 
@@ -80,21 +90,25 @@ def scale_bar(field_um: float) -> ScaleBar:
     return ScaleBar(length_um / field_um, text)
 
 
-def kept_regions(image: CleanedImage, evidence: Evidence) -> NDArray[np.bool_]:
-    """Return (height, width), True where a kept region lies: the regions cover the middle of the image."""
-    height, width = image.original.shape[:2]
-    side_px = evidence.region_um / image.um_per_pixel
+def kept_regions(image: CleanedImage, evidence: Evidence) -> tuple[RegionBox, ...]:
+    """Return where the kept regions lie: all regions together cover the middle of the image."""
+    height, width = (side * image.um_per_pixel / evidence.region_um for side in image.original.shape[:2])
     rows, columns = evidence.region_kept.shape
-    row = np.floor((np.arange(height) + 0.5 - height / 2) / side_px + rows / 2).astype(np.intp)
-    column = np.floor((np.arange(width) + 0.5 - width / 2) / side_px + columns / 2).astype(np.intp)
-    around = np.pad(evidence.region_kept, 1)  # whatever lies outside of all regions was not kept
-    return around[np.clip(row + 1, 0, rows + 1)[:, None], np.clip(column + 1, 0, columns + 1)]
+    return tuple(
+        RegionBox(
+            0.5 + (int(column) - columns / 2) / width,
+            0.5 + (int(row) - rows / 2) / height,
+            1 / width,
+            1 / height,
+        )
+        for row, column in np.argwhere(evidence.region_kept)
+    )
 
 
-def _jpeg_within_budget(image: CleanedImage, kept: NDArray[np.bool_] | None) -> bytes:
+def _jpeg_within_budget(image: CleanedImage) -> bytes:
     jpeg = b""
     for long_side_px in _LONG_SIDES_PX:
-        picture = _drawn(image, kept, long_side_px)
+        picture = _drawn(image, long_side_px)
         ok, encoded = cv2.imencode(
             ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
         )
@@ -105,16 +119,11 @@ def _jpeg_within_budget(image: CleanedImage, kept: NDArray[np.bool_] | None) -> 
     return jpeg
 
 
-def _drawn(image: CleanedImage, kept: NDArray[np.bool_] | None, long_side_px: int) -> NDArray[np.uint8]:
+def _drawn(image: CleanedImage, long_side_px: int) -> NDArray[np.uint8]:
     height, width = image.original.shape[:2]
     scale = min(1.0, long_side_px / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     picture = np.asarray(cv2.resize(image.original, size, interpolation=cv2.INTER_AREA), np.uint8)
-    if kept is not None and kept.any():
-        framed = picture.copy()
-        _outline(framed, kept, _REGION_RGB)
-        blended = cv2.addWeighted(framed, _REGION_OPACITY, picture, 1.0 - _REGION_OPACITY, 0.0)
-        picture = np.asarray(blended, np.uint8)
     _outline(picture, image.debris_mask, _DEBRIS_RGB)
     return picture
 

@@ -353,14 +353,17 @@ NO_SHARES = Words(
     "没有推断成分：测量不可用，任何数字都将是臆造。",
     "No composition was inferred: the measurement is not usable, any figure would be invented.",
 )
-SPECTRUM_NOTE = Words("底色越深，模型越依据该波段。", "The darker a window, the more the model relied on it.")
+SPECTRUM_NOTE = Words(
+    "柱越高、底色越深，模型越依据该波段。",
+    "The taller the bar and the darker the window, the more the model relied on it.",
+)
 NO_SPECTRUM = Words("没有可用的白参考，无法计算吸光度。", "No absorbance without a usable white reference.")
 DEBRIS_NOTE = Words(
     "原始图像；红线内为杂质，已用 {method} 填补，占视场 {percent:.1f} %。",
     "Image as taken; outlined in red: debris, filled by {method}, {percent:.1f} % of the field.",
 )
 NO_DEBRIS_NOTE = Words("原始图像；未发现杂质，未作填补。", "Image as taken; no debris found, nothing filled.")
-REGIONS_NOTE = Words("白色细框：模型采用的区域。", "Thin white frame: regions that the model used.")
+REGIONS_NOTE = Words("白色方框：模型采用的区域。", "White squares: regions that the model used.")
 NO_MICROGRAPH = Words("没有可用的显微图像。", "No usable micrograph.")
 NO_MICROGRAPH_BUT_SHARES = Words(
     "没有可用的显微图像；成分仅由光谱得出。",

@@ -12,7 +12,7 @@ from qc_daemon.domain.composition import FibreShare
 from qc_daemon.domain.inspection import Defect
 from qc_daemon.domain.spectrum import Spectrum
 from reports.charts import axis_ticks, round_step, share_bar, spectrum_chart
-from reports.micrograph import draw_micrograph, kept_regions, scale_bar
+from reports.micrograph import draw_micrograph, scale_bar
 
 AXIS_NM = np.linspace(900.0, 1700.0, 9)
 
@@ -104,29 +104,21 @@ def test_debris_is_outlined_and_its_inside_is_left_as_taken():
     assert abs(redness[inside].mean()) < 15
 
 
-def test_kept_regions_change_the_picture_and_no_region_does_not():
-    evidence = a_composition(PASSING).evidence
-    none = replace(evidence, region_kept=np.zeros_like(evidence.region_kept))
-    plain = draw_micrograph(a_cleaned_image(), None, ()).jpeg
-    assert draw_micrograph(a_cleaned_image(), none, ()).jpeg == plain
-    assert draw_micrograph(a_cleaned_image(), evidence, ()).jpeg != plain
-
-
 def test_kept_regions_lie_in_the_middle_of_a_wider_image_at_their_own_size():
     evidence = replace(a_composition(PASSING).evidence, region_um=37.0)  # 4 rows, 6 columns of 20 px
-    where = kept_regions(a_cleaned_image(), evidence)
-    assert where.shape == (480, 640)
+    boxes = draw_micrograph(a_cleaned_image(), evidence, ()).regions
     left, top = 320 - 60, 240 - 40
-    for row, column in np.ndindex(4, 6):
-        cell = where[top + 20 * row : top + 20 * row + 20, left + 20 * column : left + 20 * column + 20]
-        assert (cell == evidence.region_kept[row, column]).all()
-    assert np.count_nonzero(where) == 400 * np.count_nonzero(evidence.region_kept)
+    found = {(round(640 * box.x - left, 6), round(480 * box.y - top, 6)) for box in boxes}
+    assert found == {(20.0 * column, 20.0 * row) for row, column in np.argwhere(evidence.region_kept)}
+    for box in boxes:
+        assert (640 * box.width, 480 * box.height) == pytest.approx((20.0, 20.0))
 
 
-def test_without_an_image_used_no_region_is_kept():
+def test_without_an_image_used_no_region_is_marked():
     none = np.zeros((0, 0))
     evidence = replace(a_composition(PASSING).evidence, region_scores=none, region_kept=none.astype(bool))
-    assert not kept_regions(a_cleaned_image(), evidence).any()
+    assert draw_micrograph(a_cleaned_image(), evidence, ()).regions == ()
+    assert draw_micrograph(a_cleaned_image(), None, ()).regions == ()
 
 
 def test_a_large_noisy_frame_is_downscaled_until_it_is_small():
