@@ -111,7 +111,12 @@ class LineSection(_Section):
 class JudgementSection(_Section):
     """Model, rule and limits."""
 
-    checkpoint: Path | None = Field(None, description="Model folder; the released ISiC-Net if not given.")
+    checkpoint: Path | None = Field(
+        None, description="Model folder; the activated model if not given, else the released one."
+    )
+    runtime: Literal["onnx", "ascend_acl"] = Field(
+        "onnx", description="What computes: onnx (this processor) or ascend_acl (model.om on an Ascend 310)."
+    )
     tolerance: str = Field("GB/T 29862-2013", description="Rule of the judgement: " + " or ".join(TOLERANCES))
     max_reference_age_min: float = Field(
         60.0, gt=0, description="A white tile reading older than this blocks results, minutes."

@@ -10,6 +10,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -30,6 +31,7 @@ class WorkerLimits:
         request_s: time for an answer; then the child is killed.
         restarts: how many restarts in `restart_window_s`; one more, and inference is unavailable.
         max_rss_mb: a child that has grown beyond this is replaced after its answer.
+        close_s: time for the child to give back what it holds, such as a device; then it is killed.
     """
 
     start_s: float = 120.0
@@ -37,6 +39,7 @@ class WorkerLimits:
     restarts: int = 3
     restart_window_s: float = 600.0
     max_rss_mb: float = 1500.0
+    close_s: float = 5.0
 
 
 class WorkerRuntime:
@@ -85,7 +88,7 @@ class WorkerRuntime:
                 self._kill()
                 raise InferenceUnavailable(f"{error}, twice with the same input") from error
         if self._rss_mb() > self._limits.max_rss_mb:
-            self._kill()
+            self.close()
             self._start()
         return answer
 
@@ -94,7 +97,10 @@ class WorkerRuntime:
         return f"{self._description} in a worker process"
 
     def close(self) -> None:
-        """End the child."""
+        """End the child, once it gave back what it holds."""
+        if self._process is not None:
+            self._pipe.close()
+            self._process.join(self._limits.close_s)
         self._kill()
 
     def _start(self) -> None:
@@ -169,13 +175,19 @@ class _ChildLost(Exception):
 
 
 def _serve(pipe: Connection, folder: Path, digest: str, kind: str) -> None:
-    """Run in the child: load, say who it is, answer until the pipe closes."""
+    """Run in the child: load the model, answer, give back what it holds."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     try:
         runtime = _load(folder, digest, kind)
     except QcError as error:
         pipe.send(error)
         return
+    with suppress(QcError), closing(runtime):  # nobody is left to hear that closing failed
+        _answer(pipe, runtime)
+
+
+def _answer(pipe: Connection, runtime: Runtime) -> None:
+    """Say who answers, then answer until the pipe closes."""
     pipe.send(runtime.describe())
     while True:
         try:

@@ -24,12 +24,12 @@ from models.checkpoint import (
     seal_files,
     write_manifest,
 )
-from models.composition_predictor import network_inputs
+from models.drawn_inputs import drawn_inputs
 from models.export import export_mindir, export_onnx, weights_of
 from models.isic_net import IsicNet
 from models.isic_net_config import output_names
 from models.mindspore_import import ms
-from models.preprocessing import ImageScale, signal_channels, standardised
+from models.preprocessing import ImageScale
 from models.runtimes.onnx import OnnxRuntime
 from models.runtimes.opening import KINDS, open_runtime
 from models.runtimes.runtime import Tensors
@@ -104,13 +104,7 @@ def _prove(folder: Path) -> None:
 
 def golden_inputs(net: IsicNet, seed: int) -> dict[str, NDArray[np.float32]]:
     """Return made-up inputs of one specimen: a smooth spectrum of random bands, a noisy image."""
-    generator = np.random.default_rng([seed, 2])
-    place = np.linspace(0.0, 1.0, net.config.bands)
-    centres, heights = generator.random((8, 1)), generator.random((8, 1))
-    absorbance = 0.2 + (0.1 * heights * np.exp(-(((place - centres) / 0.05) ** 2))).sum(axis=0)
-    side = net.config.image_px
-    plane = standardised(generator.normal(128.0, 30.0, (1, 1, side, side)).astype(np.float32))
-    return network_inputs(net.config, signal_channels(absorbance[None]), plane)
+    return drawn_inputs(net.config, np.random.default_rng([seed, 2]))
 
 
 def reference_outputs(net: IsicNet, inputs: Tensors) -> dict[str, NDArray[np.float32]]:

@@ -12,7 +12,8 @@ from qc_daemon.config import Config
 from qc_daemon.domain.errors import IntegrityError, QcError
 from qc_daemon.wiring.archive import check_promises
 from qc_daemon.wiring.lines import timer_line
-from qc_daemon.wiring.station import open_instruments, open_predictor, released_checkpoint
+from qc_daemon.wiring.model_choice import chosen_checkpoint
+from qc_daemon.wiring.station import open_instruments, open_predictor
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def _look_at_database(folder: Path) -> str:
 
 
 def _look_at_model(config: Config) -> str:
-    with open_predictor(config.judgement.checkpoint or released_checkpoint()) as predictor:
+    with open_predictor(chosen_checkpoint(config), config.judgement.runtime) as predictor:
         version = predictor.version
         return f"{version.name} {version.digest[:12]}, {', '.join(predictor.fibres)}"
 

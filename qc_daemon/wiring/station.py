@@ -21,6 +21,7 @@ from qc_daemon.domain.quality import FrameLimits, ScanLimits
 from qc_daemon.domain.spectrum import Scan
 from qc_daemon.domain.verdict import TOLERANCES
 from qc_daemon.pipeline import Judges
+from qc_daemon.wiring.model_choice import chosen_checkpoint
 from qc_daemon.wiring.spectrometers import scan_decoders, spectrometer_of
 
 if TYPE_CHECKING:
@@ -76,12 +77,12 @@ def repair(store: "SqlInspectionStore") -> None:
 
 @contextmanager
 def open_judges(config: Config, checkpoint: Path | None) -> Iterator[Judges]:
-    """Open what turns facts into opinions; the released ISiC-Net if no checkpoint is named."""
+    """Open what turns facts into opinions; with the station's own model if no checkpoint is named."""
     from models.defect_detector import ClassicalDefectDetector
 
     clock = SystemClock()
     limits = config.judgement
-    with open_predictor(checkpoint or released_checkpoint()) as predictor:
+    with open_predictor(checkpoint or chosen_checkpoint(config), limits.runtime) as predictor:
         yield Judges(
             cleaner=cleaner(),
             predictor=predictor,
@@ -117,14 +118,14 @@ def decoders() -> tuple[Mapping[str, Callable[[bytes], Scan]], Callable[[bytes, 
 
 
 @contextmanager
-def open_predictor(folder: Path) -> Iterator["IsicPredictor"]:
-    """Serve a checkpoint with onnxruntime in a worker process."""
+def open_predictor(folder: Path, runtime_kind: str = "onnx") -> Iterator["IsicPredictor"]:
+    """Serve a checkpoint with a runtime in a worker process."""
     from models.checkpoint import load_checkpoint
     from models.composition_predictor import IsicPredictor
     from models.runtimes.worker import WorkerRuntime
 
     checkpoint = load_checkpoint(folder)
-    runtime = WorkerRuntime(folder)
+    runtime = WorkerRuntime(folder, runtime_kind)
     try:
         yield IsicPredictor(checkpoint, runtime)
     finally:
