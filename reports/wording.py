@@ -162,7 +162,7 @@ _REASONS: Mapping[ReasonCode, tuple[Words, Words]] = {
         _NO_FIGURES,
     ),
     ReasonCode.BLEND_OUTSIDE_MODEL: (
-        Words("模型的训练样品中没有{subject}", "The model was not trained on {subject}"),
+        Words("{subject}：不在模型的训练样品之中", "{subject}: the model was not trained on it"),
         _NO_FIGURES,
     ),
     ReasonCode.SHARE_OUTSIDE_MODEL: (

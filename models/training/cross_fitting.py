@@ -51,7 +51,8 @@ def _folds(examples: Examples) -> Iterator[tuple[NDArray[np.intp], NDArray[np.in
     count = min(_FOLDS, len(set(examples.specimens)))
     for fitted, left_out in GroupKFold(count).split(names, groups=names):
         known = np.isin(main[left_out], main[fitted])
-        yield fitted, left_out[known]
+        if known.any():
+            yield fitted, left_out[known]
 
 
 def _said_of(examples: Examples, fitted: NDArray[np.intp], left_out: NDArray[np.intp], seed: int) -> LeftOut:

@@ -142,6 +142,8 @@ def test_the_only_specimen_of_a_fibre_cannot_be_left_out() -> None:
     lone = examples.take(np.concatenate([np.flatnonzero(main < 2), np.flatnonzero(main == 2)[:1]]))
     left_out = leave_specimens_out(lone, seed=0)
     assert len(lone) - 1 not in left_out.rows
+    few = lone.take(np.array([*np.flatnonzero(lone.shares.argmax(axis=1) == 0)[:2], len(lone) - 1]))
+    assert sorted(leave_specimens_out(few, seed=0).rows) == [0, 1]
 
 
 def test_datasets_are_pooled_on_their_common_range(tmp_path: Path) -> None:

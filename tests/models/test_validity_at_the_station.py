@@ -1,0 +1,96 @@
+"""A station whose model never saw the blend in front of it: REFER, with the reason wherever it is told."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builders import a_scan, a_white, an_acquisition
+from fakes import FakeClock, fake_judges
+from tiny_isic import AXIS_NM, absorbance_of, tiny_checkpoint
+
+from models.checkpoint import Checkpoint
+from models.composition_predictor import IsicPredictor
+from models.runtimes.opening import open_runtime
+from models.validity import SeenShares, ValidityRange
+from qc_daemon.domain.inspection import Acquisition, Conclusion, Specimen
+from qc_daemon.domain.reasons import ReasonCode
+from qc_daemon.domain.verdict import DeclaredFibre, DeclaredLabel, Outcome
+from qc_daemon.pipeline import conclude
+from qc_daemon.wiring.station import open_store
+from reports.content import certificate_content
+from storage.fsck import check_station
+
+LABEL = DeclaredLabel("hemp 50 silk 50", (DeclaredFibre("hemp", 50.0), DeclaredFibre("silk", 50.0)))
+
+
+def seen(*fibres: str) -> SeenShares:
+    return SeenShares(fibres, (0.05,) * len(fibres), (1.0,) * len(fibres), 10)
+
+
+PURE = (seen("hemp"), seen("jute"), seen("silk"))
+WITHOUT_THE_PAIR = ValidityRange((*PURE, seen("hemp", "jute")), ("nirscan-nano",))
+WITH_THE_PAIR = ValidityRange((*PURE, seen("hemp", "silk")), ("nirscan-nano",))
+
+
+def an_inspection(axis_nm: np.ndarray = AXIS_NM) -> Acquisition:
+    """Half hemp, half silk, measured by a NIRscan Nano."""
+    absorbance = absorbance_of(np.array([[0.5, 0.0, 0.5]]), AXIS_NM, np.random.default_rng(0))[0]
+    counts = 200_000.0 * 10.0 ** -np.interp(axis_nm, AXIS_NM, absorbance)
+    white = a_white(a_scan(200_000.0, wavelength_nm=axis_nm))
+    specimen = Specimen("S-1", "LOT-1", "R-1", 1.5, LABEL)
+    return an_acquisition(specimen=specimen, scan=a_scan(counts, wavelength_nm=axis_nm), white=white)
+
+
+def concluded(acquisition: Acquisition, validity: ValidityRange | None) -> Conclusion:
+    whole = tiny_checkpoint()
+    checkpoint: Checkpoint = replace(whole, manifest=replace(whole.manifest, validity=validity))
+    runtime = open_runtime(checkpoint, "onnx")
+    try:
+        return conclude(fake_judges(FakeClock(), predictor=IsicPredictor(checkpoint, runtime)), acquisition)
+    finally:
+        runtime.close()
+
+
+def codes(conclusion: Conclusion) -> list[ReasonCode]:
+    return [reason.code for reason in conclusion.verdict.reasons]
+
+
+def test_a_blend_outside_the_range_is_referred_and_the_certificate_says_why() -> None:
+    acquisition = an_inspection()
+    conclusion = concluded(acquisition, WITHOUT_THE_PAIR)
+    assert conclusion.verdict.outcome is Outcome.REFER
+    assert codes(conclusion) == [ReasonCode.BLEND_OUTSIDE_MODEL]
+    content = certificate_content(1, acquisition, conclusion, "Line 1")
+    assert content.pages["en"].reasons == ("hemp + Silk: the model was not trained on it.",)
+    assert content.pages["zh"].reasons == ("hemp + 蚕丝：不在模型的训练样品之中。",)
+    assert "hemp+silk" in json.dumps(json.loads(content.record))
+
+
+@pytest.mark.parametrize("validity", [WITH_THE_PAIR, None])
+def test_a_model_that_saw_the_blend_or_does_not_say_judges_it(validity: ValidityRange | None) -> None:
+    conclusion = concluded(an_inspection(), validity)
+    assert ReasonCode.BLEND_OUTSIDE_MODEL not in codes(conclusion)
+    assert {reason.subject for reason in conclusion.verdict.reasons} <= {"hemp", "jute", "silk", ""}
+
+
+def test_a_range_of_wavelengths_that_is_too_short_is_named_even_without_a_validity_range() -> None:
+    conclusion = concluded(an_inspection(AXIS_NM[20:]), None)
+    assert conclusion.verdict.outcome is Outcome.REFER
+    assert codes(conclusion) == [ReasonCode.WAVELENGTHS_OUTSIDE_MODEL, ReasonCode.NOVEL]
+    assert conclusion.verdict.reasons[0].subject == "1010-1790 nm"
+
+
+def test_stored_conclusions_of_old_and_new_models_pass_fsck(tmp_path: Path) -> None:
+    acquisition = an_inspection()
+    with open_store(tmp_path / "station") as store:
+        assert acquisition.white is not None
+        store.add_reference(acquisition.white)
+        number = store.add_acquisition(acquisition).number
+        store.drain()
+        for index, validity in enumerate((None, WITHOUT_THE_PAIR, WITH_THE_PAIR)):
+            store.add_conclusion(number, replace(concluded(acquisition, validity), id=f"conclusion-{index}"))
+    report = check_station(tmp_path / "station")
+    assert report.checked.conclusions == 3
+    assert report.problems == ()
