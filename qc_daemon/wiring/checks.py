@@ -59,7 +59,8 @@ def _look_at_database(folder: Path) -> str:
 def _look_at_model(config: Config) -> str:
     with open_predictor(chosen_checkpoint(config), config.judgement.runtime) as predictor:
         version = predictor.version
-        return f"{version.name} {version.digest[:12]}, {', '.join(predictor.fibres)}"
+        unlimited = "" if predictor.validity else "; no validity range recorded"
+        return f"{version.name} {version.digest[:12]}, {', '.join(predictor.fibres)}{unlimited}"
 
 
 def _look_at_instruments(config: Config) -> str:
