@@ -1,15 +1,15 @@
 """ISiC-Net: image-signal correlation network, whole.
 
 Two encoders turn a spectrum and a micrograph into wavelength windows C and image regions P.
-RG maps C to Q in the image's feature space, scores every region by its similarity to the windows
-and keeps the best. ISiCA lets regions and windows attend to one another. REC rebuilds the spectrum
-from the answer, so that the answer has to account for it. Each part is behind a flag of the
-configuration; with all of them off the network reads the spectrum alone.
+RG maps C to Q in the image's feature space, scores every region by its similarity to the windows,
+keeps the best, and counts what fibres the regions show. ISiCA lets regions and windows attend to one
+another. REC rebuilds the spectrum from the answer, so that the answer has to account for it. Each part
+is behind a flag of the configuration; with all of them off the network reads the spectrum alone.
 
-The answer of the spectrum stands on its own: the image adds a correction that `image_present`
-switches off, so a dead camera costs accuracy and nothing else. The spectrum's answer itself starts
-as a linear calibration (`anchor`, set by partial least squares before training) that the network
-corrects; on a small data set that is most of what can be learnt.
+The answer of the spectrum stands on its own: the image moves it, towards what was counted and by a
+correction, and `image_present` switches that off, so a dead camera costs accuracy and nothing else.
+The spectrum's answer itself starts as a linear calibration (`anchor`, set by partial least squares
+before training) that the network corrects; on a small data set that is most of what can be learnt.
 
 Only operators that the ONNX exporter and the Ascend 310 know are used: tanh-GELU, explicit norms,
 TopK with constant k, no erf, no einsum. Additive constants are at least 1e-4, which half precision holds.
@@ -24,6 +24,7 @@ from models.mindspore_import import ms, nn, ops
 
 _NORM_EPS = 1e-4
 _MASKED = -1e4  # added to a score that must not win a softmax; fits half precision
+_LEAST_COVER = 1e-3  # a fibre that shows nowhere is not ruled out
 _ANCHOR_SMOOTHING = 1e-3  # the linear calibration's shares become positive by about sqrt(this) / 2
 
 
@@ -40,7 +41,11 @@ class IsicNet(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
             self.image_encoder = ImageEncoder(config)
             self.projection = Projection(config.width)
             self.fusion = Fusion(config)
-            self.fused_answer = Answer(2 * config.width, config.fibres)
+            counted = 2 * config.fibres if config.region_generation else 0
+            self.fused_answer = Answer(2 * config.width + counted, config.fibres)
+        if config.region_generation:
+            self.count = Count(config)
+            self.trust = nn.Dense(2 * config.width + counted, config.fibres, bias_init=-1.0)
         if config.reconstruction:
             self.reconstruction = Reconstruction(config)
         if config.window_evidence:
@@ -62,7 +67,8 @@ class IsicNet(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
         evidence: tuple[ms.Tensor, ...] = (window_weights,)
         attended: tuple[ms.Tensor, ...] = ()
         if self.config.image:
-            fused, region_scores, region_kept, attention = self.from_both(windows, image)
+            seen = self.from_both(windows, image, alone[1])
+            fused, region_scores, region_kept, attention = seen[:4]
             answers = [own + image_present * added for own, added in zip(alone, fused)]  # noqa: B905
             evidence = (window_weights, region_scores * image_present, region_kept * image_present)
             if self.config.cross_attention:
@@ -82,16 +88,30 @@ class IsicNet(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
         return [class_logits, share_logits + ops.log(positive), presence_logits, spread_logits]
 
     def from_both(
-        self, windows: ms.Tensor, image: ms.Tensor
-    ) -> tuple[tuple[ms.Tensor, ...], ms.Tensor, ms.Tensor, ms.Tensor]:
-        """Return the corrections (B, K) that the image brings, and what they rest on.
+        self, windows: ms.Tensor, image: ms.Tensor, share_logits: ms.Tensor
+    ) -> tuple[list[ms.Tensor], ms.Tensor, ms.Tensor, ms.Tensor, ms.Tensor]:
+        """Return what the image adds to the spectrum's four answers (B, K), and what that rests on.
 
-        That is the regions' scores and which were kept, (B, N) each, and ISiCA's attention (B, n).
+        That is the regions' scores and which were kept, (B, N) each, ISiCA's attention (B, n), and which
+        fibres each region shows as logits (B, N, K + 1), bare ground last; zeros without RG.
+
+        Args:
+            windows: C (B, n, d).
+            image: (B, 1, image_px, image_px).
+            share_logits: (B, K), what the spectrum says.
         """
         regions = self.image_encoder(image)  # P (B, N, d)
         projected = self.projection(windows)  # Q (B, n, d)
         features, scores, kept, attention = self.fusion(regions, projected)  # (B, 2d), (B, N) x 2, (B, n)
-        return self.fused_answer(features), scores, kept, attention
+        if not self.config.region_generation:
+            shown = ops.zeros((*scores.shape, self.config.fibres + 1), ms.float32)
+            return list(self.fused_answer(features)), scores, kept, attention, shown
+        shown, counted = self.count(regions, scores)  # (B, N, K + 1), (B, K)
+        said = _log_shares(share_logits)
+        joint = ops.concat((features, counted, said), -1)  # (B, 2d + 2K)
+        classes, shares, presence, spread = self.fused_answer(joint)
+        towards = ops.sigmoid(self.trust(joint)) * (counted - said)  # (B, K)
+        return [classes, shares + towards, presence, spread], scores, kept, attention, shown
 
     def influence(self, signal: ms.Tensor, shares: ms.Tensor, correction: ms.Tensor) -> ms.Tensor:
         """Return (B, n): the share, 0..1, that is answered otherwise when a window is hidden.
@@ -181,10 +201,10 @@ class ImageEncoder(nn.Cell):  # type: ignore[misc]
         width = config.width
         self.stem = nn.SequentialCell(
             [
-                _conv2d(1, 32, 8, 4),
-                _conv2d(32, 64, 3, 2),
+                _conv2d(1, 16, 8, 4),
+                _conv2d(16, 48, 3, 2),
+                _conv2d(48, 64, 3, 2),
                 _conv2d(64, width, 3, 2),
-                _conv2d(width, width, 3, 2),
             ]
         )
         self.position = _embedding(config.regions, width)
@@ -311,6 +331,26 @@ class RegionGeneration(nn.Cell):  # type: ignore[misc]
         return kept_regions, allowed, relevance, kept
 
 
+class Count(nn.Cell):  # type: ignore[misc]
+    """RG's reading of the regions: which fibres each shows, and the shares by mass that follow.
+
+    What a region shows is told to it where a data set knows (`fibre_cover.npz`); the weight of a fibre
+    beside what it covers is learnt from the shares.
+    """
+
+    def __init__(self, config: IsicNetConfig) -> None:
+        super().__init__()
+        self.show = nn.Dense(config.width, config.fibres + 1)
+        self.weigh = ms.Parameter(ms.Tensor(np.zeros((1, config.fibres), np.float32)), name="weigh")
+
+    def construct(self, regions: ms.Tensor, scores: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor]:
+        """Return logits (B, N, K + 1) of P (B, N, d) and log shares (B, K); a region counts by its score."""
+        shown = self.show(regions)
+        covered = ops.softmax(shown, -1)[:, :, :-1]  # (B, N, K)
+        total = ops.matmul(scores.expand_dims(1), covered).squeeze(1) / scores.sum(-1, keepdims=True)
+        return shown, _log_shares(ops.log(total + _LEAST_COVER) + self.weigh)
+
+
 class CrossAttention(nn.Cell):  # type: ignore[misc]
     """ISiCA: S = w_s [P; P*Q], M = w_m [Q; P*Q]; each softmax lets one side summarise the other.
 
@@ -427,6 +467,11 @@ def _conv2d(inputs: int, outputs: int, size: int, stride: int) -> nn.Cell:
 
 def _embedding(count: int, width: int) -> ms.Parameter:
     return ms.Parameter(ms.Tensor(np.random.normal(0.0, 0.02, (count, width)).astype(np.float32)))
+
+
+def _log_shares(logits: ms.Tensor) -> ms.Tensor:
+    """Return the logarithm of softmax with a floor that half precision holds."""
+    return ops.log(ops.softmax(logits, -1) + _LEAST_COVER)
 
 
 def _gelu(values: ms.Tensor) -> ms.Tensor:

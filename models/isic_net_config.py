@@ -26,12 +26,12 @@ class IsicNetConfig:
     fibres: int
     bands: int = 160
     windows: int = 20
-    image_px: int = 224
+    image_px: int = 448
     width: int = 96
     heads: int = 4
     signal_blocks: int = 1
     image_blocks: int = 1
-    regions_kept: int = 24
+    regions_kept: int = 64
     windows_per_region: int = 6
     image: bool = True
     region_generation: bool = True

@@ -8,12 +8,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.isic_net_config import IMAGE_STRIDE
 from models.preprocessing import ImageScale, SpectrumGrid, grey, rescaled, signal_channels, standardised
 from models.training.augmentation import blended, other_unit
 from models.training.dataset import Dataset
+from models.training.fibre_cover import CELL_PX
 from qc_daemon.domain.errors import DatasetError
 
-CROP_MARGIN_PX = 32  # stored images are this much larger than the network's field, for random crops
+CROP_MARGIN_PX = (
+    32  # whole cells; stored images are this much larger than the network's field, for random crops
+)
 BLEND_SHARE = 0.4  # of the spectra of a batch
 UNTOUCHED_SHARE = 0.15  # of the spectra of a batch that are neither blended nor varied
 
@@ -28,6 +32,8 @@ class Examples:
         specimens: n names, unique across datasets.
         sources: (n,) number of the dataset that a row is from.
         images: (m, side, side) uint8 grey at the model's scale.
+        covers: (m, cells, cells, k) uint8 percent of each cell of the image that each fibre covers; zeros
+            where that is not known.
         image_of: (n,) index into `images`, or -1.
     """
 
@@ -38,6 +44,7 @@ class Examples:
     specimens: tuple[str, ...]
     sources: NDArray[np.intp]
     images: NDArray[np.uint8]
+    covers: NDArray[np.uint8]
     image_of: NDArray[np.intp]
 
     def __len__(self) -> int:
@@ -83,8 +90,12 @@ def gather(datasets: Sequence[Dataset], grid: SpectrumGrid, scale: ImageScale | 
     """
     fibres = tuple(dict.fromkeys(fibre for dataset in datasets for fibre in dataset.fibres))
     images: list[NDArray[np.uint8]] = []
-    parts = [_part(dataset, number, fibres, grid, scale, images) for number, dataset in enumerate(datasets)]
+    covers: list[NDArray[np.uint8]] = []
+    parts = [
+        _part(dataset, number, fibres, grid, scale, images, covers) for number, dataset in enumerate(datasets)
+    ]
     side = (scale.side_px + CROP_MARGIN_PX) if scale else 0
+    cells = side // CELL_PX
     examples = Examples(
         fibres,
         grid,
@@ -93,6 +104,7 @@ def gather(datasets: Sequence[Dataset], grid: SpectrumGrid, scale: ImageScale | 
         tuple(name for part in parts for name in part.specimens),
         np.concatenate([part.sources for part in parts]),
         np.array(images, dtype=np.uint8).reshape(len(images), side, side),
+        np.array(covers, dtype=np.uint8).reshape(len(covers), cells, cells, len(fibres)),
         np.concatenate([part.image_of for part in parts]),
     )
     if len(examples) == 0 or not fibres:
@@ -108,16 +120,24 @@ def _part(
     grid: SpectrumGrid,
     scale: ImageScale | None,
     images: list[NDArray[np.uint8]],
+    covers: list[NDArray[np.uint8]],
 ) -> Examples:
     held = np.flatnonzero(dataset.shares.sum(axis=1) > 0) if dataset.fibres else np.array([], dtype=np.intp)
     shares = np.zeros((len(held), len(fibres)))
-    shares[:, [fibres.index(fibre) for fibre in dataset.fibres]] = dataset.shares[held]
+    columns = [fibres.index(fibre) for fibre in dataset.fibres]
+    shares[:, columns] = dataset.shares[held]
     image_of = np.full(len(held), -1, dtype=np.intp)
     for place, row in enumerate(held):
         plane = _image_plane(dataset.micrograph_path(row), float(dataset.um_per_pixel[row]), scale)
         if plane is not None:
             image_of[place] = len(images)
             images.append(plane)
+            cover = np.zeros((len(plane) // CELL_PX, len(plane) // CELL_PX, len(fibres)), np.uint8)
+            known = None if dataset.fibre_cover is None else dataset.fibre_cover[row]
+            same_scale = scale is not None and dataset.um_per_pixel[row] == scale.um_per_pixel
+            if known is not None and same_scale and known.shape[:2] == cover.shape[:2]:
+                cover[..., columns] = known
+            covers.append(cover)
     return Examples(
         fibres,
         grid,
@@ -126,6 +146,7 @@ def _part(
         tuple(f"{number}/{dataset.specimens[row]}" for row in held),
         np.full(len(held), number, dtype=np.intp),
         np.zeros((0, 0, 0), dtype=np.uint8),
+        np.zeros((0, 0, 0, 0), dtype=np.uint8),
         image_of,
     )
 
@@ -160,11 +181,13 @@ class Batch:
         signal: (n, 2, bands).
         shares: (n, k).
         image: (m, 1, side, side); m = 0 without images.
+        cover: (m, regions, k) how much of each region each fibre covers.
     """
 
     signal: NDArray[np.float32]
     shares: NDArray[np.float32]
     image: NDArray[np.float32]
+    cover: NDArray[np.float32]
 
 
 def row_weights(examples: Examples) -> NDArray[np.float64]:
@@ -193,14 +216,15 @@ def draw_batch(
     step_nm = examples.grid.step_nm
     rows = generator.choice(len(examples), signals, p=weights)
     absorbance, shares = vary(examples, rows, weights, generator)
-    images = np.zeros((0, 1, 1, 1), np.float32)
+    images, cover = np.zeros((0, 1, 1, 1), np.float32), np.zeros((0, 1, 1), np.float32)
     if paired:
         chosen = generator.choice(examples.with_image, paired)
         varied = other_unit(examples.absorbance[chosen], step_nm, generator)
         absorbance = np.concatenate([varied, absorbance])
         shares = np.concatenate([examples.shares[chosen], shares])
-        images = random_crops(examples.images[examples.image_of[chosen]], generator)
-    return Batch(signal_channels(absorbance), shares.astype(np.float32), images)
+        shown = examples.image_of[chosen]
+        images, cover = random_crops(examples.images[shown], examples.covers[shown], generator)
+    return Batch(signal_channels(absorbance), shares.astype(np.float32), images, cover)
 
 
 def vary(
@@ -218,17 +242,30 @@ def vary(
     return np.where(touched, varied, absorbance), shares
 
 
-def random_crops(images: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.float32]:
-    """Return (n, 1, side - margin, side - margin): turned, mirrored, standardised, a little noisy."""
-    side = images.shape[1] - CROP_MARGIN_PX
+def random_crops(
+    images: NDArray[np.uint8], covers: NDArray[np.uint8], generator: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return (n, 1, side - margin, side - margin): turned, mirrored, standardised, a little noisy.
+
+    And (n, regions, k) how much of each region each fibre covers. Crops begin at whole cells.
+    """
+    side, per_region = images.shape[1] - CROP_MARGIN_PX, IMAGE_STRIDE // CELL_PX
+    rows = side // IMAGE_STRIDE
     crops = np.empty((len(images), 1, side, side), dtype=np.float32)
-    for number, image in enumerate(images):
-        top, left = generator.integers(0, CROP_MARGIN_PX + 1, 2)
-        crop = np.rot90(image[top : top + side, left : left + side], int(generator.integers(4)))
-        crop = crop[:, ::-1] if generator.random() < 0.5 else crop
+    cover = np.empty((len(images), rows * rows, covers.shape[-1]), dtype=np.float32)
+    for number, (image, cells) in enumerate(zip(images, covers, strict=True)):
+        top, left = generator.integers(0, CROP_MARGIN_PX // CELL_PX + 1, 2)
+        y, x = top * CELL_PX, left * CELL_PX
+        turns, mirrored = int(generator.integers(4)), generator.random() < 0.5
+        crop = np.rot90(image[y : y + side, x : x + side], turns)
+        part = np.rot90(cells[top : top + side // CELL_PX, left : left + side // CELL_PX], turns)
+        if mirrored:
+            crop, part = crop[:, ::-1], part[:, ::-1]
         crops[number, 0] = standardised(crop.astype(np.float32))
+        regions = part.reshape(rows, per_region, rows, per_region, -1).mean(axis=(1, 3))
+        cover[number] = regions.reshape(rows * rows, -1) / 100.0
     noise = generator.uniform(0.0, 0.15, (len(images), 1, 1, 1)).astype(np.float32)
-    return crops + noise * generator.standard_normal(crops.shape, dtype=np.float32)
+    return crops + noise * generator.standard_normal(crops.shape, dtype=np.float32), cover
 
 
 def centre_crops(images: NDArray[np.uint8]) -> NDArray[np.float32]:

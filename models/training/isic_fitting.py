@@ -17,7 +17,7 @@ from models.isic_net import IsicNet
 from models.isic_net_config import IsicNetConfig
 from models.mindspore_import import ms, nn
 from models.training.drawn_fits import drawn_anchor
-from models.training.examples import Examples, draw_batch, row_weights
+from models.training.examples import Batch, Examples, draw_batch, row_weights
 from models.training.isic_loss import IsicLoss, LossWeights
 from models.training.linear_anchor import LinearAnchor
 from models.training.optimisation import adamw, compiled_step, rate_factor
@@ -128,9 +128,15 @@ def _epoch(
     for number in range(steps):
         rate = settings.learning_rate * rate_factor(_done(progress, settings, number / steps))
         batch = draw_batch(training, weights, settings.signals, settings.paired, generator)
-        image = batch.image if settings.paired else np.zeros((1, 1), np.float32)
-        losses.append(step(rate, batch.signal, batch.shares, image))
+        losses.append(step(rate, batch.signal, batch.shares, *_image_of(batch)))
     return float(np.mean(losses))
+
+
+def _image_of(batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the images and their cover; something small that is not looked at where there are none."""
+    if len(batch.image):
+        return batch.image, batch.cover
+    return np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32)
 
 
 def _done(progress: Progress, settings: TrainingSettings, within: float) -> float:

@@ -20,6 +20,7 @@ class LossWeights:
     presence: float = 0.3
     spread: float = 0.1
     reconstruction: float = 0.5
+    regions: float = 1.0
 
 
 class IsicLoss(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
@@ -29,16 +30,21 @@ class IsicLoss(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
         super().__init__()
         self.net, self.paired, self.weights = net, paired, weights
 
-    def construct(self, signal: ms.Tensor, shares: ms.Tensor, image: ms.Tensor) -> ms.Tensor:
-        """Return the scalar loss of (n, 2, bands), (n, k) and (paired, 1, side, side)."""
+    def construct(
+        self, signal: ms.Tensor, shares: ms.Tensor, image: ms.Tensor, cover: ms.Tensor
+    ) -> ms.Tensor:
+        """Return the scalar loss of (n, 2, bands), (n, k), (paired, 1, side, side), (paired, regions, k)."""
         windows, pooled, _ = self.net.signal_encoder(signal)
         own = self.net.from_signal(signal, pooled)
         loss = self.of_answers(own, shares)
         predicted = ops.softmax(own[1], -1)
         if self.paired:
-            added = self.net.from_both(windows[: self.paired], image)[0]
-            both = [one[: self.paired] + more for one, more in zip(own, added)]  # noqa: B905
+            own = [one[: self.paired] for one in own]
+            seen = self.net.from_both(windows[: self.paired], image, own[1])
+            both = [one + more for one, more in zip(own, seen[0])]  # noqa: B905
             loss = loss + self.of_answers(both, shares[: self.paired])
+            if self.net.config.region_generation:
+                loss = loss + self.weights.regions * of_regions(seen[4], cover)
         if self.net.config.reconstruction:
             loss = loss + self.weights.reconstruction * self.of_reconstruction(
                 signal, pooled, predicted, shares
@@ -79,6 +85,20 @@ class IsicLoss(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
         own = ops.matmul(shares, endmembers)
         pull = (pure * (own - spectrum) * (own - spectrum)).mean()
         return ((rebuilt - spectrum) * (rebuilt - spectrum)).mean() + _angle(rebuilt, spectrum) + 0.2 * pull
+
+
+def of_regions(shown: ms.Tensor, cover: ms.Tensor) -> ms.Tensor:
+    """Cross-entropy of what regions show, logits (n, regions, k + 1), against their cover (n, regions, k).
+
+    Bare ground is what the fibres leave; where they overlap, they share the region. An image without
+    any cover counts for nothing.
+    """
+    total = cover.sum(-1, keepdims=True)  # (n, regions, 1)
+    fibres = cover / ops.maximum(total, ops.ones_like(total))
+    target = ops.concat((fibres, ops.relu(1.0 - total)), -1)
+    missed = -(target * ops.log_softmax(shown, -1)).sum(-1).mean(-1)  # (n,)
+    known = ops.cast(total.sum((1, 2)) > 0.0, ms.float32)
+    return (known * missed).sum() / (known.sum() + _TINY)
 
 
 def _angle(first: ms.Tensor, second: ms.Tensor) -> ms.Tensor:

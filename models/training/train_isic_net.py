@@ -28,9 +28,10 @@ from qc_daemon.domain.errors import DatasetError, InputError
 
 log = structlog.get_logger()
 
-# What the network sees of a micrograph: 224 µm of a field at 1 µm a pixel, from cameras of 0.5 to 1.25.
-# Coarser images lack the marks by which fibres are told apart; they are not blown up.
-MICROGRAPHS = ImageScale(side_px=224, um_per_pixel=1.0, min_um_per_pixel=0.5, max_um_per_pixel=1.25)
+# What the network sees of a micrograph: 896 µm of a field at 2 µm a pixel, from cameras of 0.5 to 2.5. A
+# smaller field holds too few fibres to tell shares by, a coarser image lacks the marks by which fibres are
+# told apart; it is not blown up.
+MICROGRAPHS = ImageScale(side_px=448, um_per_pixel=2.0, min_um_per_pixel=0.5, max_um_per_pixel=2.5)
 BANDS = 160
 BASIS = "as labelled, percent by mass"
 _LEAST_IMAGES = 200  # micrographs below which an image encoder cannot be trained from nothing

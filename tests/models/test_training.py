@@ -42,11 +42,11 @@ def test_a_few_specimens_can_be_learnt_by_heart() -> None:
     settings = replace(SMALL, learning_rate=3e-3, weight_decay=0.0)
     _, step = training_step(net, settings)
     batch = draw_batch(examples, row_weights(examples), 8, 4, np.random.default_rng(0))
-    losses = [step(3e-3, batch.signal, batch.shares, batch.image) for _ in range(25)]
+    losses = [step(3e-3, batch.signal, batch.shares, batch.image, batch.cover) for _ in range(25)]
     assert np.isfinite(losses).all()
     assert losses[-1] < 0.6 * losses[0]
     before = weights_of(net)
-    step(0.0, batch.signal, batch.shares, batch.image)
+    step(0.0, batch.signal, batch.shares, batch.image, batch.cover)
     learnt = [name for name, array in weights_of(net).items() if "moving" not in name and "rate" not in name]
     for name in learnt:  # the rate of a step is the one that is given to it
         np.testing.assert_array_equal(weights_of(net)[name], before[name], err_msg=name)

@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.checkpoint import Checkpoint, TrainingRecord
 from models.isic_net_config import IsicNetConfig
@@ -12,6 +13,7 @@ from models.preprocessing import ImageScale, SpectrumGrid
 from models.training.dataset import Dataset
 from models.training.datasets import write_dataset
 from models.training.examples import CROP_MARGIN_PX, Examples
+from models.training.fibre_cover import CELL_PX
 
 FIBRES = ("hemp", "jute", "silk")
 AXIS_NM = np.linspace(1000.0, 1800.0, 90)
@@ -81,8 +83,15 @@ def tiny_examples(specimens: int = 48, seed: int = 0) -> Examples:
         specimens=tuple(f"piece-{row}" for row in range(specimens)),
         sources=np.zeros(specimens, dtype=np.intp),
         images=images.astype(np.uint8),
+        covers=covers_of(shares, side // CELL_PX),
         image_of=np.arange(specimens),
     )
+
+
+def covers_of(shares: NDArray[np.float64], cells: int) -> NDArray[np.uint8]:
+    """Cells (n, cells, cells, k) that fibres cover to four fifths, each by its share."""
+    percent = np.broadcast_to(80.0 * shares[:, None, None, :], (len(shares), cells, cells, shares.shape[1]))
+    return percent.astype(np.uint8)
 
 
 @cache
