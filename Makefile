@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo run test check lint bench lock clean
+.PHONY: demo run test check lint bench bench-models lock clean
 
 demo: $(READY)
 	@$(BIN)/qc-daemon demo $(ARGS)
@@ -25,6 +25,10 @@ lint: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+# The comparison tables of docs/models.md; QC_DATA names the folder of recorded data.
+bench-models: $(READY)
+	@$(BIN)/python -m benchmarks.model_tables all $(ARGS)
 
 # Pins everything with hashes and without the address of any index.
 lock:

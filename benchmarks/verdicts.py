@@ -19,23 +19,33 @@ from rich.table import Table
 
 from models.training.dataset import Dataset
 from models.training.predict import predict_dataset
+from models.validity import ValidityRange, outside_range
 from models.virtual_mill.specimens import write_mill
 from qc_daemon.domain.composition import Composition
+from qc_daemon.domain.spectrum import VIRTUAL_SERIAL, InstrumentIdentity
 from qc_daemon.domain.verdict import TOLERANCES, Outcome, Tolerance, judge
 from qc_daemon.wiring.lines import falsified, whole_percent_label
 from qc_daemon.wiring.station import cleaner, open_predictor, released_checkpoint
 
 Declared = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
+_EMULATED = InstrumentIdentity("nirscan-nano", "NIRscan Nano", VIRTUAL_SERIAL, "")
+
 
 def count_verdicts(
-    dataset: Dataset, compositions: list[Composition], tolerance: Tolerance, declared: Declared
+    dataset: Dataset,
+    compositions: list[Composition],
+    validity: ValidityRange | None,
+    tolerance: Tolerance,
+    declared: Declared,
 ) -> Counter[Outcome]:
     """Judge each specimen against the label that `declared` makes of its true shares."""
-    return Counter(
-        judge(composition, whole_percent_label(dataset.fibres, declared(shares)), tolerance, ()).outcome
-        for composition, shares in zip(compositions, dataset.shares, strict=True)
-    )
+    counts: Counter[Outcome] = Counter()
+    for composition, shares in zip(compositions, dataset.shares, strict=True):
+        label = whole_percent_label(dataset.fibres, declared(shares))
+        outside = outside_range(validity, composition, label, _EMULATED) if validity else ()
+        counts[judge(composition, label, tolerance, outside).outcome] += 1
+    return counts
 
 
 def main() -> None:
@@ -47,10 +57,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, open_predictor(released_checkpoint()) as predictor:
         dataset = write_mill(Path(scratch), options.specimens, options.seed)
         compositions = predict_dataset(predictor, cleaner(), dataset)
+        validity = predictor.validity
     table = Table("rule", "declared", *Outcome, title=f"{options.specimens} virtual specimens (simulated)")
     for tolerance in TOLERANCES.values():
         for name, declared in (("truly", np.copy), ("falsely, by up to 30 points", falsified)):
-            counts = count_verdicts(dataset, compositions, tolerance, declared)
+            counts = count_verdicts(dataset, compositions, validity, tolerance, declared)
             table.add_row(tolerance.name, name, *(str(counts[outcome]) for outcome in Outcome))
     Console(width=100).print(table)
 

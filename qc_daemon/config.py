@@ -90,9 +90,16 @@ class EmulatedLineSection(_Section):
 
 
 class LineSection(_Section):
-    """When to inspect and what lies there, as long as no PLC or scanner says so."""
+    """When to inspect, and what lies there as far as no PLC or scanner says so."""
 
-    interval_s: float = Field(5.0, gt=0, description="Time between inspections, seconds.")
+    trigger: Literal["timer", "plc", "scanner", "presence"] = Field(
+        "timer", description="What says when to inspect: timer, plc, scanner, or presence (by the spectrum)."
+    )
+    interval_s: float = Field(
+        5.0,
+        gt=0,
+        description="Seconds between inspections, looks for presence, or measurements while a PLC is silent.",
+    )
     lot: str = Field("", description="Lot of the fabric on the line.")
     roll: str = Field("", description="Roll of the fabric on the line.")
     label: str = Field("", description='Declared label, such as "cotton 60 polyester 40".')
@@ -105,6 +112,47 @@ class LineSection(_Section):
                 parse_label(text)
             except LabelError as error:
                 raise ValueError(str(error)) from error
+        return text
+
+
+class PlcSection(_Section):
+    """The PLC that announces specimens over Modbus TCP and hears the verdicts."""
+
+    host: str = Field(description="Address of the PLC, a Modbus TCP server.")
+    port: int = Field(502, gt=0, le=65535, description="Its TCP port.")
+    device_id: int = Field(1, ge=0, le=255, description="Its Modbus unit.")
+    lot_and_label: bool = Field(
+        False, description="Whether it keeps lot and label in registers 30 to 69; else those of [line] apply."
+    )
+    when_silent: Literal["measure", "wait"] = Field(
+        "measure", description="While the PLC is silent: measure unassigned specimens, or wait."
+    )
+
+
+class ScannerSection(_Section):
+    """The barcode scanner that says what lies there, and with trigger = "scanner" also when."""
+
+    port: str = Field(description="Device path or URL, as spectrometer.port; the scanner in its serial mode.")
+    baud: int = Field(9600, gt=0, description="Bits per second.")
+    pattern: str = Field(
+        ".+", description="What a whole code must match; its groups specimen, roll, lot say what is what."
+    )
+    check_digit: Literal["none", "mod10", "mod43"] = Field(
+        "none", description="Check character at the end: none, mod10 (GS1) or mod43 (Code 39)."
+    )
+    debounce_s: float = Field(
+        2.0, ge=0, description="The same code again within this time is dropped, seconds."
+    )
+
+    @field_validator("pattern")
+    @classmethod
+    def _usable(cls, text: str) -> str:
+        try:
+            groups = set(re.compile(text).groupindex)
+        except re.error as error:
+            raise ValueError(f"expected a regular expression: {error}") from error
+        if not groups <= {"specimen", "roll", "lot"}:
+            raise ValueError(f"expected groups named specimen, roll or lot, not {', '.join(sorted(groups))}")
         return text
 
 
@@ -145,6 +193,8 @@ class Config(BaseSettings):
     camera: CameraSection | None = None
     emulated_line: EmulatedLineSection | None = None
     line: LineSection = LineSection()
+    plc: PlcSection | None = None
+    scanner: ScannerSection | None = None
     judgement: JudgementSection = JudgementSection()
 
     @model_validator(mode="after")
@@ -155,6 +205,19 @@ class Config(BaseSettings):
             raise ValueError(
                 "spectrometer: expected a section [spectrometer] with a port, or [emulated_line]"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _trigger_has_its_device(self) -> "Config":
+        trigger = self.line.trigger
+        if trigger != "timer" and self.emulated_line is not None:
+            raise ValueError(f'line.trigger: expected "timer" on an [emulated_line], not "{trigger}"')
+        if (trigger == "plc") != (self.plc is not None):
+            raise ValueError('line.trigger: expected "plc" together with a section [plc]')
+        if trigger == "scanner" and self.scanner is None:
+            raise ValueError('line.trigger: expected a section [scanner] with trigger = "scanner"')
+        if self.scanner is not None and trigger not in ("scanner", "presence"):
+            raise ValueError('line.trigger: expected "scanner" or "presence" together with [scanner]')
         return self
 
 

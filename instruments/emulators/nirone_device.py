@@ -1,5 +1,6 @@
 """The inside of an emulated NIRONE Sensor: what it knows, does and answers; time is passed in."""
 
+import math
 import re
 from dataclasses import dataclass, field
 
@@ -58,7 +59,8 @@ class NironeDevice:
 
     Args:
         tape: what there is to see; the sensor's range is that of the tape.
-        scan_time_s: how long a scan of 101 points takes that averages 10 scans.
+        scan_time_s: how long a scan of 101 points takes that averages 10 scans. If it is 0, so is the time
+            that the lamp needs.
         faults: consulted at each step.
         now_s: seconds of a clock that runs forward.
     """
@@ -164,7 +166,7 @@ class NironeDevice:
         memory = self._memory
         if memory.lamp_percent == 0 or self._faults.value("lamp_off"):
             return np.zeros(axis_nm.size)
-        lit_s = now_s - memory.lamp_on_s + self.scan_seconds() / 2
+        lit_s = now_s - memory.lamp_on_s if self._scan_time_s > 0 else math.inf
         seen = light(self.scene, axis_nm, lit_s, now_s - memory.started_s)
         return _WHITE_COUNTS * memory.lamp_percent / 100 * seen
 

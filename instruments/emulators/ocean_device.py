@@ -1,5 +1,6 @@
 """The inside of an emulated Ocean spectrometer: what it knows, does and answers; time is passed in."""
 
+import math
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,7 +61,8 @@ class OceanDevice:
 
     Args:
         tape: what there is to see.
-        scan_time_s: how long a scan takes; None for integration time times scans averaged.
+        scan_time_s: how long a scan takes; None for integration time times scans averaged. If it is 0, so
+            is the time that the lamp needs.
         faults: consulted at each step.
         now_s: seconds of a clock that runs forward.
     """
@@ -165,8 +167,7 @@ class OceanDevice:
         if memory.lamp_on_s is None or self._faults.value("lamp_off"):
             return np.zeros(PIXELS)
         axis_nm = wavelengths_nm(self._coefficients(), PIXELS)
-        # The lamp glows on while the detector collects, so what is seen is the middle of the scan.
-        lit_s = now_s - memory.lamp_on_s + self.scan_seconds() / 2
+        lit_s = now_s - memory.lamp_on_s if self._scan_time_s != 0 else math.inf
         exposure = memory.integration_us / _WHITE_US
         return _WHITE_COUNTS * exposure * light(self.scene, axis_nm, lit_s, now_s - memory.started_s)
 

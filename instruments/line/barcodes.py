@@ -4,12 +4,9 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from qc_daemon.domain.errors import ConfigError
-
 LONGEST = 256  # characters; the largest linear symbols hold fewer than 100
 _TERMINATORS = b"\r\n"
 _CODE_39 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-. $/+%"  # the value of a character is its place
-_GROUPS = ("specimen", "roll", "lot")
 
 
 class CheckDigit(StrEnum):
@@ -56,19 +53,10 @@ class CodeRule:
         pattern: a regular expression that the whole code must match; groups named specimen, roll and lot
             say what its parts are.
         check: which check character its last one is.
-
-    Raises:
-        ConfigError: the pattern is not a regular expression, or names other groups.
     """
 
     def __init__(self, pattern: str, check: CheckDigit) -> None:
-        try:
-            self._pattern = re.compile(pattern)
-        except re.error as error:
-            raise ConfigError(f'pattern "{pattern}": expected a regular expression ({error})') from error
-        other = set(self._pattern.groupindex) - set(_GROUPS)
-        if other:
-            raise ConfigError(f'pattern "{pattern}": group {min(other)}; expected {", ".join(_GROUPS)}')
+        self._pattern = re.compile(pattern)
         self._check = check
 
     def read(self, text: str) -> Code | Refused:

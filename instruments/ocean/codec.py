@@ -216,11 +216,11 @@ def _read_message(buffer: bytearray) -> Found[MessageEvent] | None:
 def _bad_field(checksum_type: int, length: int, payload_size: int) -> BadHeader | None:
     if checksum_type not in tuple(Checksum):
         return BadHeader("checksum type", checksum_type)
+    if not 0 <= payload_size <= MAX_PAYLOAD:
+        return BadHeader("bytes that follow", payload_size + _TAIL_SIZE)
     # Data stand either in the header or behind it.
     if length > (0 if payload_size else MAX_IMMEDIATE):
         return BadHeader("immediate length", length)
-    if not 0 <= payload_size <= MAX_PAYLOAD:
-        return BadHeader("bytes that follow", payload_size + _TAIL_SIZE)
     return None
 
 

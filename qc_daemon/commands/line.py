@@ -284,11 +284,20 @@ def _mean_shares(shown: Sequence[Shown]) -> str:
     return f"{words} ({novel} unknown)" if novel else words
 
 
+def _line_text(line: dict[str, Any]) -> str:
+    counts = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in line["counts"].items() if count)
+    return " ".join(
+        part for part in ("line:", line["device"], line["state"], counts and f"({counts})") if part
+    )
+
+
 def _print_status(found: dict[str, Any]) -> None:
     typer.echo(f"state: {found['state']}")
     for name, entry in found["instruments"].items():
         typer.echo(f"{name}: {entry['state']} since {entry['since']}, serial {entry['serial']}")
     typer.echo(f"waiting in the journal: {found['journal_pending']}")
+    if found.get("line"):
+        typer.echo(_line_text(found["line"]))
     last = found["last_inspection"]
     if last:
         typer.echo(f"last inspection: {last['number']} {last['specimen']} {last['verdict']} at {last['at']}")

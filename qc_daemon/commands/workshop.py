@@ -25,6 +25,8 @@ class Instrument(StrEnum):
     NIRONE = "nirone"
     OCEAN = "ocean"
     CAMERA = "camera"
+    PLC = "plc"
+    SCANNER = "scanner"
 
 
 def register(app: typer.Typer) -> None:

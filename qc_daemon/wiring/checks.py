@@ -14,6 +14,7 @@ from qc_daemon.wiring.archive import check_promises
 from qc_daemon.wiring.lines import timer_line
 from qc_daemon.wiring.model_choice import chosen_checkpoint
 from qc_daemon.wiring.station import open_instruments, open_predictor
+from qc_daemon.wiring.triggers import look_at_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ def check_everything(config: Config) -> list[CheckLine]:
     ]
     if config.emulated_line is None:
         looks.append(("instruments", lambda: _look_at_instruments(config)))
+    if config.line.trigger != "timer":
+        looks.append(("line", lambda: look_at_line(config)))
     return [_looked(what, look) for what, look in looks]
 
 

@@ -12,10 +12,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from qc_daemon.domain.errors import InputError
 from qc_daemon.domain.spectrum import REPLAYED_SERIAL, VIRTUAL_SERIAL
 from qc_daemon.wiring.lines import read_scans, write_scans_as_tape
 from qc_daemon.wiring.spectrometers import EMULATORS, emulated_axis
 from qc_daemon.wiring.station import cleaner, open_predictor
+
+_LINE_DEVICES = ("plc", "scanner")
 
 
 def write_mill(folder: Path, specimens: int, seed: int) -> None:
@@ -28,7 +31,11 @@ def write_mill(folder: Path, specimens: int, seed: int) -> None:
 def emulate(instrument: str, replay: Path | None, faults: Sequence[str]) -> int:
     """Run an emulator until its standard input closes; return its exit status."""
     with TemporaryDirectory(prefix="qc-emulate-") as scratch:
-        if instrument == "camera":
+        if instrument in _LINE_DEVICES:
+            if replay is not None:
+                raise InputError(f"emulate {instrument}: --replay is for spectrometers and cameras")
+            module, arguments = instrument, []
+        elif instrument == "camera":
             folder = replay or _milled_images(Path(scratch))
             module, arguments = "mjpeg_camera", ["--images", str(folder)]
         else:

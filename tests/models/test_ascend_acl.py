@@ -12,6 +12,7 @@ from fake_acl import DEVICE_MODE, HOST_MODE, FakeAcl
 from models.checkpoint import RELEASED, Checkpoint, TensorSpec, load_checkpoint
 from models.runtimes.ascend_acl import AscendAclRuntime
 from models.runtimes.opening import HALF_PRECISION_TOLERANCE, open_runtime
+from models.runtimes.worker import WorkerLimits, WorkerRuntime
 from qc_daemon.domain.errors import CheckpointError, InferenceUnavailable
 
 # Every call of opening, serving and closing that returns a code.
@@ -224,6 +225,35 @@ def test_without_pyacl_it_says_what_is_missing(
     monkeypatch.setitem(sys.modules, "acl", None)
     with pytest.raises(InferenceUnavailable, match=r"pyACL cannot be imported.*CANN 8\.0\.0"):
         open_runtime(checkpoint, "ascend_acl")
+
+
+STAND_IN = """
+import atexit, sys
+from pathlib import Path
+from fake_acl import FakeAcl
+
+acl = sys.modules[__name__] = FakeAcl()
+atexit.register(lambda: Path({report!r}).write_text(repr((acl.violations, acl.leaks()))))
+"""
+
+
+def test_the_worker_process_serves_it_and_gives_the_device_back(
+    checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = tmp_path / "report"
+    (tmp_path / "acl.py").write_text(STAND_IN.format(report=str(report)))
+    monkeypatch.syspath_prepend(tmp_path)  # a spawned child gets this path, too
+    with WorkerRuntime(checkpoint.folder, "ascend_acl", WorkerLimits(close_s=60.0)) as worker:
+        answers = worker.infer(checkpoint.golden_inputs)
+        assert worker.describe() == "pyACL, Ascend device 0, model.om in a worker process"
+    expected = checkpoint.golden_outputs["shares"]
+    np.testing.assert_allclose(answers["shares"], expected, atol=HALF_PRECISION_TOLERANCE)
+    assert report.read_text() == "([], [])"
+
+
+def test_the_worker_process_says_that_there_is_no_pyacl(checkpoint: Checkpoint) -> None:
+    with pytest.raises(InferenceUnavailable, match="pyACL cannot be imported"):
+        WorkerRuntime(checkpoint.folder, "ascend_acl")
 
 
 def test_the_stand_in_notices_what_the_pages_forbid(checkpoint: Checkpoint) -> None:

@@ -34,6 +34,39 @@ def test_the_example_configuration_loads() -> None:
             '[emulated_line]\n[judgement]\ntolerance = "mine"',
             'line 3: judgement.tolerance: expected "GB/T 29862-2013" or "EU 1007/2011"',
         ),
+        (
+            '[spectrometer]\nport = "a"\n[line]\ntrigger = "plc"',
+            'line.trigger: expected "plc" together with a section [plc]',
+        ),
+        (
+            '[spectrometer]\nport = "a"\n[plc]\nhost = "10.0.0.7"',
+            'line.trigger: expected "plc" together with a section [plc]',
+        ),
+        (
+            '[spectrometer]\nport = "a"\n[line]\ntrigger = "scanner"',
+            "line.trigger: expected a section [scanner]",
+        ),
+        (
+            '[spectrometer]\nport = "a"\n[scanner]\nport = "b"',
+            'line.trigger: expected "scanner" or "presence" together with [scanner]',
+        ),
+        (
+            '[emulated_line]\n[line]\ntrigger = "presence"',
+            'line.trigger: expected "timer" on an [emulated_line], not "presence"',
+        ),
+        (
+            '[spectrometer]\nport = "a"\n[line]\ntrigger = "button"',
+            "line 4: line.trigger: Input should be 'timer', 'plc', 'scanner' or 'presence'",
+        ),
+        (
+            '[scanner]\nport = "b"\npattern = "("',
+            "line 3: scanner.pattern: expected a regular expression: missing )",
+        ),
+        (
+            '[scanner]\nport = "b"\npattern = "(?P<role>.+)"',
+            "line 3: scanner.pattern: expected groups named specimen, roll or lot, not role",
+        ),
+        ("[plc]\nhost = 'p'\nport = 70000", "line 3: plc.port: Input should be less than or equal to 65535"),
         ("[station", "expected TOML"),
     ],
 )

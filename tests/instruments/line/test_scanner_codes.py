@@ -13,7 +13,6 @@ from instruments.line.barcodes import (
     LineParser,
     Refused,
 )
-from qc_daemon.domain.errors import ConfigError
 
 ANYTHING = CodeRule(".+", CheckDigit.NONE)
 
@@ -100,12 +99,3 @@ def test_named_groups_say_what_the_parts_of_a_code_are() -> None:
     refused = rule.read("L12")
     assert isinstance(refused, Refused)
     assert '"L12" does not match' in refused.why
-
-
-@pytest.mark.parametrize(
-    ("pattern", "complaint"),
-    [("(", "expected a regular expression"), ("(?P<role>.*)", "group role; expected specimen, roll, lot")],
-)
-def test_a_pattern_that_cannot_serve_is_said_in_one_line(pattern: str, complaint: str) -> None:
-    with pytest.raises(ConfigError, match=complaint):
-        CodeRule(pattern, CheckDigit.NONE)

@@ -1,0 +1,1 @@
+"""The comparison tables: every method on the same specimens."""

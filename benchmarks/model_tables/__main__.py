@@ -1,0 +1,50 @@
+"""`make bench-models`: the comparison tables, on the terminal as markdown.
+
+    QC_DATA=<folder of recorded data> python -m benchmarks.model_tables real|all
+        [--tasks NAME...] [--methods NAME...] [--seeds N...] [--again]
+
+Each measurement is appended to `benchmarks/results/` as it is made; what is there already is not
+measured twice, so a run that was killed goes on.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from benchmarks.model_tables import real
+from benchmarks.model_tables.contestants import CONTESTANTS
+from benchmarks.model_tables.measuring import Selection
+from qc_daemon.domain.errors import QcError
+
+TABLES: Mapping[str, Callable[[Selection], str]] = MappingProxyType({"real": real.run})
+
+
+def main() -> None:
+    """Measure and print the tables that are asked for."""
+    arguments = _parser().parse_args()
+    selection = Selection(
+        tuple(arguments.tasks), tuple(arguments.methods), tuple(arguments.seeds), arguments.again
+    )
+    for name in TABLES if arguments.table == "all" else (arguments.table,):
+        try:
+            print(TABLES[name](selection))
+        except QcError as error:
+            print(error, file=sys.stderr)
+            sys.exit(error.exit_status)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.model_tables", description="Compare methods.")
+    parser.add_argument("table", choices=(*TABLES, "all"))
+    parser.add_argument("--tasks", nargs="+", default=[], metavar="NAME", help="only these; default all")
+    parser.add_argument(
+        "--methods", nargs="+", default=[], choices=CONTESTANTS, metavar="NAME", help=", ".join(CONTESTANTS)
+    )
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="default 0")
+    parser.add_argument("--again", action="store_true", help="measure anew what is measured already")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
