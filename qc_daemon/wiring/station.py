@@ -154,7 +154,9 @@ def _camera(config: Config, line: Line) -> AbstractContextManager[MicroscopeCame
     from instruments.emulators.line import EmulatedLine
 
     if isinstance(line, EmulatedLine):
-        return MjpegHttpCamera(line.camera_url, 1.0, SystemClock()) if line.camera_url else None
+        from models.virtual_mill.specimens import UM_PER_PIXEL
+
+        return MjpegHttpCamera(line.camera_url, UM_PER_PIXEL, SystemClock()) if line.camera_url else None
     section = config.camera
     if section is None:
         return None
