@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from models.preprocessing import ImageScale, SpectrumGrid, grey, rescaled, signal_channels, standardised
 from models.training.augmentation import blended, other_unit
 from models.training.dataset import Dataset
+from models.training.image_files import decoded_rgb
 from qc_daemon.domain.errors import DatasetError
 
 CROP_MARGIN_PX = 32  # stored images are this much larger than the network's field, for random crops
@@ -138,11 +138,7 @@ def _image_plane(
         return None
     if not scale.min_um_per_pixel <= um_per_pixel <= scale.max_um_per_pixel:
         return None
-    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if pixels is None:
-        raise DatasetError(f"{path}: cannot be read; expected a PNG, JPEG or TIFF image")
-    rgb = np.asarray(pixels[:, :, ::-1], dtype=np.uint8)
-    levels = grey(rescaled(rgb, um_per_pixel / scale.um_per_pixel))
+    levels = grey(rescaled(decoded_rgb(path, path.read_bytes()), um_per_pixel / scale.um_per_pixel))
     side = scale.side_px + CROP_MARGIN_PX
     if min(levels.shape) < scale.side_px:
         return None
