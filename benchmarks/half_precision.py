@@ -97,6 +97,26 @@ class _Watched:
         self.runtime.close()
 
 
+def as_table(cost: HalfPrecisionCost) -> Table:
+    """Return the metrics in either precision for people."""
+    table = Table("precision", "accuracy", "error, pp", "coverage", "width, pp", title="half precision")
+    for name, row in (("fp32", cost.single), ("fp16, emulated", cost.half)):
+        table.add_row(
+            name, f"{row.accuracy:.3f}", f"{row.mae_pp:.3f}", f"{row.coverage:.3f}", f"{row.width_pp:.2f}"
+        )
+    return table
+
+
+def sentence(cost: HalfPrecisionCost) -> str:
+    """Return what rounding changed for people."""
+    return (
+        f"{cost.single.n_specimens} virtual specimens (simulated): a share differs by at most "
+        f"{cost.largest_pp:.2f} pp, {cost.mean_pp:.3f} on average; another main fibre in {cost.other_main_fibres}, other kept "
+        f"regions in {cost.other_regions}; {cost.not_finite} numbers not finite; largest magnitude "
+        f"{cost.magnitude:.0f} of {LARGEST_HALF:.0f}"
+    )
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -106,18 +126,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         dataset = write_mill(Path(scratch), options.specimens, options.seed)
         cost = half_precision_cost(load_checkpoint(RELEASED), dataset)
-    table = Table("precision", "accuracy", "error, pp", "coverage", "width, pp")
-    for name, row in (("fp32", cost.single), ("fp16, emulated", cost.half)):
-        table.add_row(
-            name, f"{row.accuracy:.3f}", f"{row.mae_pp:.3f}", f"{row.coverage:.3f}", f"{row.width_pp:.2f}"
-        )
-    Console(width=100).print(table)
-    print(
-        f"{options.specimens} virtual specimens (simulated): a share differs by {cost.largest_pp:.2f} pp at "
-        f"most, {cost.mean_pp:.3f} on average; another main fibre in {cost.other_main_fibres}, other kept "
-        f"regions in {cost.other_regions}; {cost.not_finite} numbers not finite; largest magnitude "
-        f"{cost.magnitude:.0f} of {LARGEST_HALF:.0f}"
-    )
+    Console(width=100).print(as_table(cost))
+    print(sentence(cost))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from models.virtual_mill.specimens import write_mill
 from qc_daemon.domain.image import CleanedImage
 from qc_daemon.domain.spectrum import Spectrum
 
-SPECIMENS = 12
+SPECIMENS, CALLS, LONG_RUN = 12, 400, 20_000
 BARE, IN_PROCESS, STATION = "bare onnxruntime", "predictor in one process", "predictor with its worker"
 
 Specimen = tuple[Spectrum, CleanedImage | None]
@@ -162,7 +162,7 @@ class _Recorded:
 
 
 def as_table(rows: Sequence[Latency]) -> Table:
-    """Return the latencies as a table for people."""
+    """Return the latencies for people."""
     table = Table("one specimen", "p50 ms", "p95 ms", "cpu ms here", "times bare", title="serving")
     for row in rows:
         figures = (row.p50_ms, row.p95_ms, row.cpu_ms, row.times_bare)
@@ -170,20 +170,24 @@ def as_table(rows: Sequence[Latency]) -> Table:
     return table
 
 
+def memory_sentence(memory: WorkerMemory) -> str:
+    """Return the worker's size for people."""
+    return (
+        f"worker process over {memory.calls} requests: at most {memory.peak_mb:.0f} MB, "
+        f"growing by {memory.growth_mb:+.2f} MB"
+    )
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=400)
-    parser.add_argument("--long-run", type=int, default=20_000)
+    parser.add_argument("--calls", type=int, default=CALLS)
+    parser.add_argument("--long-run", type=int, default=LONG_RUN)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         shown = specimens(Path(scratch))
     Console(width=100).print(as_table(measure_latency(RELEASED, shown, options.calls)))
-    memory = measure_worker_memory(RELEASED, shown, options.long_run)
-    print(
-        f"worker process over {memory.calls} requests: at most {memory.peak_mb:.0f} MB, "
-        f"growing by {memory.growth_mb:+.2f} MB"
-    )
+    print(memory_sentence(measure_worker_memory(RELEASED, shown, options.long_run)))
 
 
 if __name__ == "__main__":
