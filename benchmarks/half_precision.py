@@ -111,9 +111,9 @@ def sentence(cost: HalfPrecisionCost) -> str:
     """Return what rounding changed for people."""
     return (
         f"{cost.single.n_specimens} virtual specimens (simulated): a share differs by at most "
-        f"{cost.largest_pp:.2f} pp, {cost.mean_pp:.3f} on average; another main fibre in {cost.other_main_fibres}, other kept "
-        f"regions in {cost.other_regions}; {cost.not_finite} numbers not finite; largest magnitude "
-        f"{cost.magnitude:.0f} of {LARGEST_HALF:.0f}"
+        f"{cost.largest_pp:.2f} pp, {cost.mean_pp:.3f} on average; another main fibre in "
+        f"{cost.other_main_fibres}, other kept regions in {cost.other_regions}; {cost.not_finite} numbers "
+        f"not finite; largest magnitude {cost.magnitude:.0f} of {LARGEST_HALF:.0f}"
     )
 
 

@@ -23,7 +23,7 @@ from rich.table import Table
 from models.checkpoint import RELEASED, load_checkpoint
 from models.composition_predictor import IsicPredictor
 from models.runtimes.onnx import OnnxRuntime
-from models.runtimes.runtime import Tensors
+from models.runtimes.runtime import Runtime, Tensors
 from models.runtimes.worker import WorkerRuntime
 from models.virtual_mill.specimens import write_mill
 from qc_daemon.domain.image import CleanedImage
@@ -113,19 +113,30 @@ def measure_latency(folder: Path, shown: Sequence[Specimen], calls: int) -> list
 
 
 def measure_worker_memory(folder: Path, shown: Sequence[Specimen], calls: int) -> WorkerMemory:
-    """Ask a worker many times and watch its size."""
+    """Ask a worker many times, by turns with and without a micrograph, and watch its size."""
+    asked = _network_inputs(folder, [*shown, *((spectrum, None) for spectrum, _ in shown)])
     with WorkerRuntime(folder) as worker:
-        predictor = IsicPredictor(load_checkpoint(folder), worker)
         assert worker.pid is not None
-        sizes = list(_sizes_mb(worker.pid, predictor, shown, calls))
+        sizes = list(_sizes_mb(worker, worker.pid, asked, calls))
         late = sizes[len(sizes) // 2 :]
         slope = float(np.polyfit(np.arange(len(late)), late, 1)[0])
         return WorkerMemory(calls, _status_mb(worker.pid, "VmHWM"), slope * len(sizes))
 
 
-def _sizes_mb(pid: int, predictor: IsicPredictor, shown: Sequence[Specimen], calls: int) -> Iterator[float]:
-    for number, (spectrum, image) in enumerate(itertools.islice(itertools.cycle(shown), calls)):
+def _network_inputs(folder: Path, shown: Sequence[Specimen]) -> list[Tensors]:
+    """Return what the predictor asks of its runtime for each specimen."""
+    checkpoint = load_checkpoint(folder)
+    recorded = _Recorded(OnnxRuntime(checkpoint.onnx_path))
+    predictor, inputs = IsicPredictor(checkpoint, recorded), []
+    for spectrum, image in shown:
         predictor.predict(spectrum, image)
+        inputs.append(recorded.inputs)
+    return inputs
+
+
+def _sizes_mb(runtime: Runtime, pid: int, asked: Sequence[Tensors], calls: int) -> Iterator[float]:
+    for number, inputs in enumerate(itertools.islice(itertools.cycle(asked), calls)):
+        runtime.infer(inputs)
         if number % 20 == 0:
             yield _status_mb(pid, "VmRSS")
 
