@@ -8,11 +8,17 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from benchmarks import half_precision, serving
+from benchmarks.evidence import Witness, as_table, measure_virtual
+from models.checkpoint import RELEASED, load_checkpoint
+from models.virtual_mill.specimens import write_mill
 
 _DAEMON = [sys.executable, "-c", "from qc_daemon.cli import main; main()"]
 _RESULTS = Path(__file__).parent / "results.json"
@@ -62,15 +68,33 @@ def main() -> None:
     """Measure, print a table, write the results."""
     with tempfile.TemporaryDirectory() as scratch:
         rows = measure_inspections(Path(scratch), 12) + measure_replay(Path(scratch), 24)
-    _RESULTS.write_text(
-        json.dumps({"data": "virtual mill (simulated)", "rows": rows}, indent=1), encoding="utf-8"
-    )
+        shown = serving.specimens(Path(scratch) / "shown")
+        latencies = serving.measure_latency(RELEASED, shown, serving.CALLS)
+        memory = serving.measure_worker_memory(RELEASED, shown, serving.LONG_RUN)
+        rounded = write_mill(Path(scratch) / "rounded", 100, 310)
+        half = half_precision.half_precision_cost(load_checkpoint(RELEASED), rounded)
+    evidence = measure_virtual(Witness(load_checkpoint(RELEASED)), 40, 31337)
+    results = {
+        "data": "virtual mill (simulated)",
+        "rows": rows,
+        "serving": [asdict(row) for row in latencies],
+        "worker": asdict(memory),
+        "half_precision": asdict(half),
+        "evidence": [asdict(row) for row in evidence],
+    }
+    _RESULTS.write_text(json.dumps(results, indent=1), encoding="utf-8")
     table = Table("what", "median ms", "longest ms", "share of inspection", "n")
     for row in rows:
         table.add_row(
             *(str(row[key]) for key in ("what", "median_ms", "longest_ms", "share_of_inspection", "n"))
         )
-    Console(width=100).print(table)
+    console = Console(width=110)
+    console.print(table)
+    console.print(serving.as_table(latencies))
+    console.print(serving.memory_sentence(memory))
+    console.print(half_precision.as_table(half))
+    console.print(half_precision.sentence(half))
+    console.print(as_table(evidence, "what deletions of evidence do"))
 
 
 if __name__ == "__main__":

@@ -114,6 +114,8 @@ class SerialLink:
         """
         deadline_s = time.monotonic() + timeout_s
         with self._translated() as port:
+            if timeout_s <= 0.0 and not port.in_waiting:
+                return b""
             while True:
                 first: bytes = port.read(1)
                 if first:

@@ -215,8 +215,8 @@ def _window_weights(answer: Tensors) -> NDArray[np.float32]:
     A checkpoint that does not measure this gives the attention of its spectrum encoder.
     """
     influence = answer.get("window_influence")
-    if influence is None:
-        return answer["window_weights"][0]
-    moved = influence[0] + _UNSEEN_INFLUENCE
-    weights: NDArray[np.float32] = moved / moved.sum()
+    weights: NDArray[np.float32] = answer["window_weights"][0]
+    if influence is not None:
+        moved = influence[0] + _UNSEEN_INFLUENCE
+        weights = moved / moved.sum()
     return weights

@@ -24,6 +24,7 @@ from models.mindspore_import import ms, nn, ops
 
 _NORM_EPS = 1e-4
 _MASKED = -1e4  # added to a score that must not win a softmax; fits half precision
+CELL_FEATURES = 64
 _LEAST_COVER = 1e-3  # a fibre that shows nowhere is not ruled out
 _ANCHOR_SMOOTHING = 1e-3  # the linear calibration's shares become positive by about sqrt(this) / 2
 
@@ -93,20 +94,20 @@ class IsicNet(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
         """Return what the image adds to the spectrum's four answers (B, K), and what that rests on.
 
         That is the regions' scores and which were kept, (B, N) each, ISiCA's attention (B, n), and which
-        fibres each region shows as logits (B, N, K + 1), bare ground last; zeros without RG.
+        fibres each cell shows as logits (B, 4 N, K + 1), bare ground last; zeros without RG.
 
         Args:
             windows: C (B, n, d).
             image: (B, 1, image_px, image_px).
             share_logits: (B, K), what the spectrum says.
         """
-        regions = self.image_encoder(image)  # P (B, N, d)
+        regions, cells = self.image_encoder(image)  # P (B, N, d), (B, c, 2 rows, 2 rows)
         projected = self.projection(windows)  # Q (B, n, d)
         features, scores, kept, attention = self.fusion(regions, projected)  # (B, 2d), (B, N) x 2, (B, n)
         if not self.config.region_generation:
-            shown = ops.zeros((*scores.shape, self.config.fibres + 1), ms.float32)
+            shown = ops.zeros((scores.shape[0], 4 * scores.shape[1], self.config.fibres + 1), ms.float32)
             return list(self.fused_answer(features)), scores, kept, attention, shown
-        shown, counted = self.count(regions, scores)  # (B, N, K + 1), (B, K)
+        shown, counted = self.count(regions, cells, scores)  # (B, 4 N, K + 1), (B, K)
         said = _log_shares(share_logits)
         joint = ops.concat((features, counted, said), -1)  # (B, 2d + 2K)
         classes, shares, presence, spread = self.fused_answer(joint)
@@ -203,21 +204,22 @@ class ImageEncoder(nn.Cell):  # type: ignore[misc]
             [
                 _conv2d(1, 16, 8, 4),
                 _conv2d(16, 48, 3, 2),
-                _conv2d(48, 64, 3, 2),
-                _conv2d(64, width, 3, 2),
+                _conv2d(48, CELL_FEATURES, 3, 2),
             ]
         )
+        self.to_regions = _conv2d(CELL_FEATURES, width, 3, 2)
         self.position = _embedding(config.regions, width)
         self.blocks = nn.SequentialCell(
             [EncoderBlock(width, config.heads) for _ in range(config.image_blocks)]
         )
         self.norm = nn.LayerNorm((width,), epsilon=_NORM_EPS)
 
-    def construct(self, image: ms.Tensor) -> ms.Tensor:
-        """Return regions P (B, N, d)."""
-        features = self.stem(image)  # (B, d, rows, rows)
+    def construct(self, image: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor]:
+        """Return regions P (B, N, d) and the finer features (B, c, 2 rows, 2 rows) that they come from."""
+        cells = self.stem(image)
+        features = self.to_regions(cells)  # (B, d, rows, rows)
         regions = features.reshape((features.shape[0], features.shape[1], -1)).transpose((0, 2, 1))
-        return self.norm(self.blocks(regions + self.position))
+        return self.norm(self.blocks(regions + self.position)), cells
 
 
 class EncoderBlock(nn.Cell):  # type: ignore[misc]
@@ -332,23 +334,44 @@ class RegionGeneration(nn.Cell):  # type: ignore[misc]
 
 
 class Count(nn.Cell):  # type: ignore[misc]
-    """RG's reading of the regions: which fibres each shows, and the shares by mass that follow.
+    """RG's reading of the field: which fibres each cell shows, and the shares by mass that follow.
 
-    What a region shows is told to it where a data set knows (`fibre_cover.npz`); the weight of a fibre
-    beside what it covers is learnt from the shares.
+    A region has four cells, each about as wide as a fibre; what a cell shows is read off its own
+    features and those of its region. It is told to the network where a data set knows it
+    (`fibre_cover.npz`); the weight of a fibre beside what it covers is learnt from the shares.
     """
 
     def __init__(self, config: IsicNetConfig) -> None:
         super().__init__()
-        self.show = nn.Dense(config.width, config.fibres + 1)
+        self.rows = config.region_rows
+        self.show_cell = nn.Conv2d(CELL_FEATURES, config.fibres + 1, 1, pad_mode="valid", has_bias=True)
+        self.show_region = nn.Dense(config.width, config.fibres + 1)
         self.weigh = ms.Parameter(ms.Tensor(np.zeros((1, config.fibres), np.float32)), name="weigh")
 
-    def construct(self, regions: ms.Tensor, scores: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor]:
-        """Return logits (B, N, K + 1) of P (B, N, d) and log shares (B, K); a region counts by its score."""
-        shown = self.show(regions)
-        covered = ops.softmax(shown, -1)[:, :, :-1]  # (B, N, K)
-        total = ops.matmul(scores.expand_dims(1), covered).squeeze(1) / scores.sum(-1, keepdims=True)
+    def construct(
+        self, regions: ms.Tensor, cells: ms.Tensor, scores: ms.Tensor
+    ) -> tuple[ms.Tensor, ms.Tensor]:
+        """Return logits (B, 4 N, K + 1) and log shares (B, K), a cell counting by its region's score.
+
+        Args:
+            regions: P (B, N, d).
+            cells: (B, c, 2 rows, 2 rows).
+            scores: (B, N).
+        """
+        of_regions = self.show_region(regions).transpose((0, 2, 1))  # (B, K + 1, N)
+        shown = self.show_cell(cells) + self.doubled(of_regions)  # (B, K + 1, 2 rows, 2 rows)
+        shown = shown.reshape((shown.shape[0], shown.shape[1], -1)).transpose((0, 2, 1))  # (B, 4 N, K + 1)
+        weights = self.doubled(scores.expand_dims(1)).reshape((shown.shape[0], 1, -1))  # (B, 1, 4 N)
+        covered = ops.softmax(shown, -1)[:, :, :-1]  # (B, 4 N, K)
+        total = ops.matmul(weights, covered).squeeze(1) / weights.sum(-1)
         return shown, _log_shares(ops.log(total + _LEAST_COVER) + self.weigh)
+
+    def doubled(self, of_regions: ms.Tensor) -> ms.Tensor:
+        """Return (B, x, 2 rows, 2 rows) for (B, x, N): each region's value at its four cells."""
+        batch, count, _ = of_regions.shape
+        rows = of_regions.reshape((batch, count * self.rows, self.rows, 1))
+        wide = ops.concat((rows, rows), -1).reshape((batch, count * self.rows, 1, 2 * self.rows))
+        return ops.concat((wide, wide), 2).reshape((batch, count, 2 * self.rows, 2 * self.rows))
 
 
 class CrossAttention(nn.Cell):  # type: ignore[misc]

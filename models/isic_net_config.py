@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 CHANNELS = 2  # the SNV spectrum and its first derivative
 IMAGE_STRIDE = 32  # pixels of an image region, each way
+CELL_PX = 16  # pixels of a cell, each way: of what the network says which fibres it shows
 
 
 @dataclass(frozen=True, slots=True)

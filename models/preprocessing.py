@@ -5,6 +5,7 @@ centre crop, zero mean and unit spread. NumPy and OpenCV only.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -48,18 +49,25 @@ class SpectrumGrid:
         """Return (bands, n): the matrix that takes values on an ascending axis (n,) to this grid.
 
         Each band is the mean of the linear interpolation across it, so a finer axis is averaged
-        and a coarser one interpolated.
+        and a coarser one interpolated. It is kept, read-only: an instrument has one axis for its life.
         """
-        offsets = (np.arange(_FINE_POINTS) - (_FINE_POINTS - 1) / 2) / _FINE_POINTS * self.step_nm
-        fine = np.clip((self.wavelength_nm[:, None] + offsets).ravel(), wavelength_nm[0], wavelength_nm[-1])
-        left = np.clip(np.searchsorted(wavelength_nm, fine) - 1, 0, len(wavelength_nm) - 2)
-        share = (fine - wavelength_nm[left]) / (wavelength_nm[left + 1] - wavelength_nm[left])
-        matrix: NDArray[np.float64] = np.zeros((len(fine), len(wavelength_nm)))
-        rows = np.arange(len(fine))
-        matrix[rows, left] = 1.0 - share
-        matrix[rows, left + 1] += share
-        averaged: NDArray[np.float64] = matrix.reshape(self.bands, _FINE_POINTS, -1).mean(axis=1)
-        return averaged
+        return _resampling(self, np.ascontiguousarray(wavelength_nm, dtype=np.float64).tobytes())
+
+
+@lru_cache(maxsize=8)
+def _resampling(grid: SpectrumGrid, axis: bytes) -> NDArray[np.float64]:
+    wavelength_nm = np.frombuffer(axis, dtype=np.float64)
+    offsets = (np.arange(_FINE_POINTS) - (_FINE_POINTS - 1) / 2) / _FINE_POINTS * grid.step_nm
+    fine = np.clip((grid.wavelength_nm[:, None] + offsets).ravel(), wavelength_nm[0], wavelength_nm[-1])
+    left = np.clip(np.searchsorted(wavelength_nm, fine) - 1, 0, len(wavelength_nm) - 2)
+    share = (fine - wavelength_nm[left]) / (wavelength_nm[left + 1] - wavelength_nm[left])
+    matrix: NDArray[np.float64] = np.zeros((len(fine), len(wavelength_nm)))
+    rows = np.arange(len(fine))
+    matrix[rows, left] = 1.0 - share
+    matrix[rows, left + 1] += share
+    averaged: NDArray[np.float64] = matrix.reshape(grid.bands, _FINE_POINTS, -1).mean(axis=1)
+    averaged.flags.writeable = False
+    return averaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +112,8 @@ def on_grid(spectrum: Spectrum, grid: SpectrumGrid) -> NDArray[np.float64]:
     """Return (1, bands) absorbance; bands without a value are interpolated from their neighbours."""
     valid = spectrum.valid
     filled = np.interp(spectrum.wavelength_nm, spectrum.wavelength_nm[valid], spectrum.absorbance[valid])
-    resampled: NDArray[np.float64] = filled[None] @ grid.resampling(spectrum.wavelength_nm).T
-    return resampled
+    resampled: NDArray[np.float64] = grid.resampling(spectrum.wavelength_nm) @ filled
+    return resampled[None]
 
 
 def image_plane(image: CleanedImage, scale: ImageScale) -> NDArray[np.float32] | None:

@@ -19,7 +19,7 @@ from qc_daemon.domain.errors import (
     StoreUnavailable,
     Unavailable,
 )
-from qc_daemon.domain.line import Cue, NoVerdict, StationState
+from qc_daemon.domain.line import Cue, LineCounts, LineHealth, NoVerdict, StationState
 from qc_daemon.domain.ports import (
     InspectionStore,
     Line,
@@ -72,7 +72,7 @@ class LineLoop:
         self._trigger = trigger
         self._board = board
         self._stop = threading.Event()
-        self._line_health = trigger.health
+        self._line_health = LineHealth("", "", "", LineCounts())  # nothing is known yet
         self._missed_before = 0
         self._undecidable: set[int] = set()
 

@@ -85,9 +85,7 @@ class ActiveFaults:
                 name, float(value) if value else None, self._command_number(command) if command else None
             )
         except ValueError as error:
-            raise ConfigError(
-                f'fault "{text}": expected NAME, NAME=NUMBER or NAME=NUMBER@COMMAND'
-            ) from error
+            raise ConfigError(f'fault "{text}": expected NAME, NAME=NUMBER or NAME=NUMBER@COMMAND') from error
 
     def _require_known(self, name: str) -> None:
         if name not in self._known:

@@ -22,7 +22,7 @@ from instruments.line.plc_registers import (
 LINE_FAULTS = {
     "frozen_heartbeat": "the heartbeat stands still and nothing is announced, but the registers can be read",
     "sequence_jump": "the next sequence number is VALUE further than it should be (5)",
-    "no_text": "roll, lot and label are bytes that are no text",
+    "no_text": "the roll is bytes that are no text",
 }
 SIZE = words_to_read(lot_and_label=True)
 _HEARTBEAT_S = 0.5

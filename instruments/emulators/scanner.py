@@ -25,9 +25,9 @@ FAULTS = {
     "spew": "sends VALUE bytes of noise a second (2000) without end",
     "overlong": "each code is followed by 1000 characters more",
     "cut": "only the first half of each code is sent, without an end",
-    "misread": "one character of each code is another one",
+    "misread": "the last character of each code is another one",
     "stutter": "each code is sent VALUE times (3)",
-    "no_end": "codes are sent without their carriage return",
+    "no_end": "codes are sent without their line end",
 }
 _COMMANDS = ("scan TEXT", "fault NAME[=VALUE]", "clear NAME", "unplug", "replug", "help", "quit")
 _SPEW_EVERY_S = 0.02

@@ -31,13 +31,17 @@ class BarcodeScanner:
         device: where it is, for messages.
         rule: what a code must be.
         debounce_s: the same code again within this time of its last sighting is dropped.
+        queued: whether codes wait to be taken; else only the newest counts.
     """
 
-    def __init__(self, link: ByteLink, device: str, rule: CodeRule, debounce_s: float) -> None:
+    def __init__(
+        self, link: ByteLink, device: str, rule: CodeRule, debounce_s: float, *, queued: bool = True
+    ) -> None:
         self._link = link
         self._device = device
         self._rule = rule
         self._debounce_s = debounce_s
+        self._queued = queued
         self._parser = LineParser()
         self._changed = threading.Condition()  # guards everything below
         self._codes: deque[Code] = deque()
@@ -143,11 +147,13 @@ class BarcodeScanner:
 
     def _keep(self, code: Code) -> None:
         with self._changed:
+            self._newest = code
+            if not self._queued:
+                return
             if len(self._codes) == _LONGEST_QUEUE:
                 self._codes.popleft()
                 self.count(missed=1)
             self._codes.append(code)
-            self._newest = code
             self._changed.notify_all()
 
 

@@ -47,7 +47,7 @@ class Handshake:
     def __init__(self, lot: str, label: DeclaredLabel | None) -> None:
         self._lot = lot
         self._label = label
-        self._session = 0
+        self.session = 0  # the mark of this run of the PLC; 0 before it was met
         self._taken = 0  # the last sequence number that was taken up
         self._place: tuple[int, str | None, int] | None = None  # the PLC's words for that specimen
         self._current: set[str] = set()  # ids of this session that may still be answered
@@ -83,7 +83,7 @@ class Handshake:
     def next_block(self, state: StationState) -> list[int]:
         """Return registers 20 to 28 with the heartbeat one further."""
         self._heartbeat = (self._heartbeat + 1) & 0xFFFF
-        return encode_station(self._heartbeat, state, self._answer, self._session)
+        return encode_station(self._heartbeat, state, self._answer, self.session)
 
     def count(self, **more: int) -> None:
         """Add to the counts."""
@@ -93,9 +93,9 @@ class Handshake:
     def _follow(self, reading: PlcReading) -> int:
         """Follow the count of the PLC over restarts and its end; return how many specimens were missed."""
         sequence = reading.sequence
-        if self._session == 0:
+        if self.session == 0:
             return self._meet(reading)
-        if reading.session != self._session:
+        if reading.session != self.session:
             self.count(device_restarts=1)
             if (sequence, reading.roll, reading.position_mm) == self._place:
                 self._begin_session(sequence)  # it kept its count: this one is taken up already
@@ -115,7 +115,7 @@ class Handshake:
         if not reading.session:
             self._begin_session(0)  # how far it had counted before is nobody's business
             return 0
-        self._session, self._taken, self._answer = reading.session, reading.answer.sequence, reading.answer
+        self.session, self._taken, self._answer = reading.session, reading.answer.sequence, reading.answer
         return self._follow(reading)
 
     def _count_anew(self, sequence: int) -> int:
@@ -127,7 +127,7 @@ class Handshake:
         return max(min(candidates), 0)
 
     def _begin_session(self, taken: int) -> None:
-        self._session = 1 + (self._session + random.randrange(0xFFFE)) % 0xFFFF  # 1..65535, and another one
+        self.session = 1 + (self.session + random.randrange(0xFFFE)) % 0xFFFF  # 1..65535, and another one
         self._taken = taken
 
     def _take(self, reading: PlcReading) -> DueSpecimen:
@@ -140,7 +140,7 @@ class Handshake:
 
     def _specimen(self, reading: PlcReading) -> Specimen:
         """Return what the PLC announced; unassigned if it cannot be read whole."""
-        name = f"{reading.roll or 'specimen'}-{self._session:04X}-{reading.sequence:05d}"
+        name = f"{reading.roll or 'specimen'}-{self.session:04X}-{reading.sequence:05d}"
         self.unreadable = ""
         try:
             label = parse_label(reading.label) if reading.label else self._label

@@ -177,7 +177,8 @@ class PlcTrigger:
             due = self._handshake.see(reading, time.monotonic())
             if due is not None:
                 self._set_aside(due)
-        if to_tell or due is not None or time.monotonic() - self._written_s >= _HEARTBEAT_S:
+            unmarked = reading.session != self._handshake.session
+        if to_tell or unmarked or due is not None or time.monotonic() - self._written_s >= _HEARTBEAT_S:
             self._write()
 
     def _write(self) -> None:

@@ -1,6 +1,7 @@
 """A line that says nothing at all: the spectrum itself tells that a specimen was laid down."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,6 +17,7 @@ _STEADY_LOOKS = 3
 # Median difference in absorbance between two looks at the same place; the spectrometer's own noise is
 # below 0.005, another place of the same fabric differs by more than this.
 _STEADY_ABSORBANCE = 0.02
+_NO_DEVICE = LineHealth("", "running", "", LineCounts())
 
 
 class PresenceTrigger(UnheardTrigger):
@@ -49,9 +51,8 @@ class PresenceTrigger(UnheardTrigger):
     @property
     def health(self) -> LineHealth:
         """How the device is that identifies specimens, if there is one."""
-        if self._device_health is not None:
-            return self._device_health()
-        return LineHealth("", "running", "", LineCounts(announced=self._announced))
+        health = self._device_health() if self._device_health else _NO_DEVICE
+        return replace(health, counts=replace(health.counts, announced=self._announced))
 
     def next_cue(self, look: Look, timeout_s: float, /) -> Cue | None:
         """Look once an interval.

@@ -257,7 +257,9 @@ def _black_values(record: ScanRecord) -> NDArray[np.bool_]:
 
 
 def _text(field: bytes) -> str:
-    return field.split(b"\0", 1)[0].decode("utf-8", errors="replace")
+    """Return text up to its first NUL, with what cannot be printed on a line replaced."""
+    text = field.split(b"\0", 1)[0].decode("utf-8", errors="replace")
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def _padded(text: str, size: int) -> bytes:

@@ -27,6 +27,7 @@ _BIG_ENDIAN = 0x01
 _PREFIX_SIZE = 8
 _DTYPES = {"c": "u1", "j": "i2", "v": "u2", "i": "i4", "u": "u4", "f": "f8"}
 _GROUPS = re.compile(r"[S$]\(|\)")
+_UNPRINTABLE = re.compile(rb"[^ -~]")
 _FIELDS = re.compile(r"(?:[cjviuf]#?)+")
 
 
@@ -60,7 +61,8 @@ def decode_container(blob: bytes) -> Container:
     if not _PREFIX_SIZE < size <= len(blob):
         raise ProtocolError(f"container declares {size} bytes, {len(blob)} are there")
     raw_type, _, body = blob[_PREFIX_SIZE:size].partition(b"\0")
-    type_string = raw_type.decode("ascii", errors="replace")
+    # Whatever a damaged container holds must fit into a message of one line.
+    type_string = _UNPRINTABLE.sub(b"?", raw_type).decode("ascii")
     values = tuple(_unpack(_letters(type_string), body, order))
     return Container(type_string, values, size)
 

@@ -55,6 +55,6 @@ class AttentionFlow(nn.Cell):  # type: ignore[misc] # mindspore publishes no typ
         own, other = self.region_score(regions), self.window_score(windows).transpose((0, 2, 1))
         similarity = own + other + ops.matmul(regions * self.pair, across)  # (B, N, n)
         seen = ops.matmul(ops.softmax(similarity, -1), windows)  # u~ (B, N, d)
-        weights = ops.softmax(similarity.max(-1), -1).expand_dims(1)  # (B, 1, N)
+        weights = ops.softmax(similarity.max(axis=-1), -1).expand_dims(1)  # (B, 1, N)
         best = ops.matmul(weights, regions)  # h~ (B, 1, d)
         return ops.concat((regions, seen, regions * seen, regions * best), -1)

@@ -22,19 +22,19 @@ def csi_net(budget: Budget) -> NetworkMethod:
 
 
 class ResidualEncoder(Encoder):
-    """A convolution, three residual blocks that halve the length, attention over what is left."""
+    """A convolution and three residual blocks, each halving the length; attention over what is left."""
 
     def __init__(self) -> None:
         super().__init__()
         self.features = _WIDTHS[-1]
-        self.stem = nn.Conv1d(CHANNELS, _WIDTHS[0], 7, pad_mode="same", has_bias=True)
+        self.stem = nn.Conv1d(CHANNELS, _WIDTHS[0], 7, stride=2, pad_mode="same", has_bias=True)
         pairs = pairwise(_WIDTHS)
         self.blocks = nn.SequentialCell([ResidualBlock(inputs, outputs) for inputs, outputs in pairs])
         self.pool = AttentionPool(self.features)
 
     def construct(self, signal: ms.Tensor) -> ms.Tensor:
         """Return (B, 128) for (B, 2, bands)."""
-        places = self.blocks(self.stem(signal)).transpose((0, 2, 1))  # (B, bands / 8, 128)
+        places = self.blocks(self.stem(signal)).transpose((0, 2, 1))  # (B, bands / 16, 128)
         return self.pool(places)[0]
 
 

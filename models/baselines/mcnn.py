@@ -47,7 +47,7 @@ class McnnEncoder(Encoder):
     def pool(self, features: ms.Tensor) -> ms.Tensor:
         """Return the greatest value of each of n places (B, C, n), whatever the length of (B, C, L)."""
         batch, channels, length = features.shape
-        return features.reshape((batch, channels, self.places, length // self.places)).max(-1)
+        return features.reshape((batch, channels, self.places, length // self.places)).max(axis=-1)
 
 
 def moving_mean(bands: int, width: int) -> NDArray[np.float32]:

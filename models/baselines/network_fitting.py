@@ -87,9 +87,16 @@ class NetworkMethod:
         load_weights(network, best, Path(self._name))
 
     def answer(self, examples: Examples) -> Answers:
-        """Return the main fibre and the shares of each example; an image method needs an image in each."""
+        """Return the main fibre and the shares of each example.
+
+        Raises:
+            DatasetError: the method reads images, and a row has none.
+        """
         if self._serve is None:
             raise ValueError(f"{self._name}: fit it before it answers")
+        lacking = len(examples) - len(self._readable(examples))
+        if lacking:
+            raise DatasetError(f"{self._name}: {lacking} rows have no micrograph; expected one in each")
         parts = [self._serve(*(ms.Tensor(a) for a in arrays)) for arrays in self._batches(examples)]
         logits, shares = (
             np.concatenate([part[place].asnumpy() for part in parts])[: len(examples)] for place in (0, 1)

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.isic_net_config import IMAGE_STRIDE
+from models.isic_net_config import CELL_PX
 from models.preprocessing import ImageScale, SpectrumGrid, grey, rescaled, signal_channels, standardised
 from models.training.augmentation import blended, other_unit
 from models.training.dataset import Dataset
-from models.training.fibre_cover import CELL_PX
+from models.training.image_files import decoded_rgb
 from qc_daemon.domain.errors import DatasetError
 
 CROP_MARGIN_PX = (
@@ -159,11 +158,7 @@ def _image_plane(
         return None
     if not scale.min_um_per_pixel <= um_per_pixel <= scale.max_um_per_pixel:
         return None
-    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if pixels is None:
-        raise DatasetError(f"{path}: cannot be read; expected a PNG, JPEG or TIFF image")
-    rgb = np.asarray(pixels[:, :, ::-1], dtype=np.uint8)
-    levels = grey(rescaled(rgb, um_per_pixel / scale.um_per_pixel))
+    levels = grey(rescaled(decoded_rgb(path, path.read_bytes()), um_per_pixel / scale.um_per_pixel))
     side = scale.side_px + CROP_MARGIN_PX
     if min(levels.shape) < scale.side_px:
         return None
@@ -181,7 +176,7 @@ class Batch:
         signal: (n, 2, bands).
         shares: (n, k).
         image: (m, 1, side, side); m = 0 without images.
-        cover: (m, regions, k) how much of each region each fibre covers.
+        cover: (m, cells, k) how much of each cell each fibre covers.
     """
 
     signal: NDArray[np.float32]
@@ -247,10 +242,10 @@ def random_crops(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return (n, 1, side - margin, side - margin): turned, mirrored, standardised, a little noisy.
 
-    And (n, regions, k) how much of each region each fibre covers. Crops begin at whole cells.
+    And (n, cells, k) how much of each cell each fibre covers. Crops begin at whole cells.
     """
-    side, per_region = images.shape[1] - CROP_MARGIN_PX, IMAGE_STRIDE // CELL_PX
-    rows = side // IMAGE_STRIDE
+    side = images.shape[1] - CROP_MARGIN_PX
+    rows = side // CELL_PX
     crops = np.empty((len(images), 1, side, side), dtype=np.float32)
     cover = np.empty((len(images), rows * rows, covers.shape[-1]), dtype=np.float32)
     for number, (image, cells) in enumerate(zip(images, covers, strict=True)):
@@ -258,12 +253,11 @@ def random_crops(
         y, x = top * CELL_PX, left * CELL_PX
         turns, mirrored = int(generator.integers(4)), generator.random() < 0.5
         crop = np.rot90(image[y : y + side, x : x + side], turns)
-        part = np.rot90(cells[top : top + side // CELL_PX, left : left + side // CELL_PX], turns)
+        part = np.rot90(cells[top : top + rows, left : left + rows], turns)
         if mirrored:
             crop, part = crop[:, ::-1], part[:, ::-1]
         crops[number, 0] = standardised(crop.astype(np.float32))
-        regions = part.reshape(rows, per_region, rows, per_region, -1).mean(axis=(1, 3))
-        cover[number] = regions.reshape(rows * rows, -1) / 100.0
+        cover[number] = part.reshape(rows * rows, -1) / 100.0
     noise = generator.uniform(0.0, 0.15, (len(images), 1, 1, 1)).astype(np.float32)
     return crops + noise * generator.standard_normal(crops.shape, dtype=np.float32), cover
 

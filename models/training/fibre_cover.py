@@ -15,7 +15,6 @@ from models.training.sample_table import SampleTable
 from qc_daemon.domain.errors import DatasetError
 
 COVER_FILE = "fibre_cover.npz"
-CELL_PX = 16  # side of a cell
 
 
 def as_percent(covered: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -20,7 +20,7 @@ class LossWeights:
     presence: float = 0.3
     spread: float = 0.1
     reconstruction: float = 0.5
-    regions: float = 1.0
+    cells: float = 1.0
 
 
 class IsicLoss(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
@@ -33,7 +33,7 @@ class IsicLoss(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
     def construct(
         self, signal: ms.Tensor, shares: ms.Tensor, image: ms.Tensor, cover: ms.Tensor
     ) -> ms.Tensor:
-        """Return the scalar loss of (n, 2, bands), (n, k), (paired, 1, side, side), (paired, regions, k)."""
+        """Return the scalar loss of (n, 2, bands), (n, k), (paired, 1, side, side), (paired, cells, k)."""
         windows, pooled, _ = self.net.signal_encoder(signal)
         own = self.net.from_signal(signal, pooled)
         loss = self.of_answers(own, shares)
@@ -44,7 +44,7 @@ class IsicLoss(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
             both = [one + more for one, more in zip(own, seen[0])]  # noqa: B905
             loss = loss + self.of_answers(both, shares[: self.paired])
             if self.net.config.region_generation:
-                loss = loss + self.weights.regions * of_regions(seen[4], cover)
+                loss = loss + self.weights.cells * of_cells(seen[4], cover)
         if self.net.config.reconstruction:
             loss = loss + self.weights.reconstruction * self.of_reconstruction(
                 signal, pooled, predicted, shares
@@ -87,13 +87,13 @@ class IsicLoss(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
         return ((rebuilt - spectrum) * (rebuilt - spectrum)).mean() + _angle(rebuilt, spectrum) + 0.2 * pull
 
 
-def of_regions(shown: ms.Tensor, cover: ms.Tensor) -> ms.Tensor:
-    """Cross-entropy of what regions show, logits (n, regions, k + 1), against their cover (n, regions, k).
+def of_cells(shown: ms.Tensor, cover: ms.Tensor) -> ms.Tensor:
+    """Cross-entropy of what cells show, logits (n, cells, k + 1), against their cover (n, cells, k).
 
-    Bare ground is what the fibres leave; where they overlap, they share the region. An image without
+    Bare ground is what the fibres leave; where they overlap, they share the cell. An image without
     any cover counts for nothing.
     """
-    total = cover.sum(-1, keepdims=True)  # (n, regions, 1)
+    total = cover.sum(-1, keepdims=True)  # (n, cells, 1)
     fibres = cover / ops.maximum(total, ops.ones_like(total))
     target = ops.concat((fibres, ops.relu(1.0 - total)), -1)
     missed = -(target * ops.log_softmax(shown, -1)).sum(-1).mean(-1)  # (n,)

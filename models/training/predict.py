@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from models.composition_predictor import IsicPredictor
 from models.training.dataset import Dataset
+from models.training.image_files import decoded_rgb
 from qc_daemon.domain.composition import Composition
 from qc_daemon.domain.errors import DatasetError, InputError
 from qc_daemon.domain.image import Frame
@@ -75,9 +75,6 @@ def _spectrum(dataset: Dataset, row: int) -> Spectrum:
 
 def _frame(path: Path, um_per_pixel: float) -> Frame:
     encoded = path.read_bytes()
-    pixels = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
-    if pixels is None:
-        raise DatasetError(f"{path}: cannot be read; expected a PNG, JPEG or TIFF image")
     written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    rgb = np.asarray(pixels[:, :, ::-1], dtype=np.uint8)
+    rgb = decoded_rgb(path, encoded)
     return Frame(encoded, rgb, um_per_pixel, _FROM_FILE, written_at, captured_monotonic_s=0.0, repeats=0)

@@ -21,8 +21,8 @@ from models.training.train_isic_net import train_isic_net
 from models.virtual_mill.specimens import write_mill
 
 SEED = 20261
-EPOCHS = 26
-MILL_SPECIMENS, MILL_TEST_SPECIMENS, MILL_TEST_SEED = 6000, 400, 990001
+EPOCHS = 25
+MILL_SPECIMENS, MILL_TEST_SPECIMENS, MILL_TEST_SEED = 4000, 400, 990001
 
 TRAINING_SETS = ("mill", "swatches", "ftnir")
 TEST_SETS = ("mill_test", "swatches_test", "ftnir_test", "garments", "usgs")

@@ -33,6 +33,7 @@ log = structlog.get_logger()
 # told apart; it is not blown up.
 MICROGRAPHS = ImageScale(side_px=448, um_per_pixel=2.0, min_um_per_pixel=0.5, max_um_per_pixel=2.5)
 BANDS = 160
+RATE_WITH_IMAGES, DECAY_WITH_IMAGES = 8e-4, 0.05  # of a network that starts from thousands of specimens
 BASIS = "as labelled, percent by mass"
 _LEAST_IMAGES = 200  # micrographs below which an image encoder cannot be trained from nothing
 _LEAST_TO_HOLD_BACK = 40  # specimens below which none are held back to calibrate on
@@ -143,6 +144,8 @@ def _settings(seed: int, epochs: int | None, minutes: float | None, reads_image:
         default,
         epochs=default.epochs if epochs is None else epochs,
         paired=default.paired if reads_image else 0,
+        learning_rate=RATE_WITH_IMAGES if reads_image else default.learning_rate,
+        weight_decay=DECAY_WITH_IMAGES if reads_image else default.weight_decay,
     )
 
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.fibre_cover import CELL_PX
+from models.isic_net_config import CELL_PX
 from models.virtual_mill.endmembers import FIBRES
 from qc_daemon.domain.arrays import frozen_array
 

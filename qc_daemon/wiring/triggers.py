@@ -80,7 +80,7 @@ def _scanner(config: Config) -> Iterator[Trigger]:
     from instruments.line.barcode_scanner import ScannerTrigger
 
     assert config.scanner is not None
-    with _barcode_scanner(config.scanner) as scanner:
+    with _barcode_scanner(config.scanner, queued=True) as scanner:
         yield ScannerTrigger(scanner, _naming(config).specimen_of)
 
 
@@ -93,7 +93,7 @@ def _presence(config: Config, line: Line) -> Iterator[Trigger]:
         yield PresenceTrigger(lambda: _specimen_of(line), None, interval_s, clock)
         return
     naming = _naming(config)
-    with _barcode_scanner(config.scanner) as scanner:
+    with _barcode_scanner(config.scanner, queued=False) as scanner:
 
         def identify() -> Specimen:
             code = scanner.newest
@@ -102,13 +102,14 @@ def _presence(config: Config, line: Line) -> Iterator[Trigger]:
         yield PresenceTrigger(identify, lambda: scanner.health, interval_s, clock)
 
 
-def _barcode_scanner(section: ScannerSection) -> "BarcodeScanner":
+def _barcode_scanner(section: ScannerSection, queued: bool) -> "BarcodeScanner":
     from instruments.line.barcode_scanner import BarcodeScanner
     from instruments.line.barcodes import CheckDigit, CodeRule
     from instruments.transport import SerialLink
 
     rule = CodeRule(section.pattern, CheckDigit(section.check_digit))
-    return BarcodeScanner(SerialLink(section.port, section.baud), section.port, rule, section.debounce_s)
+    link = SerialLink(section.port, section.baud)
+    return BarcodeScanner(link, section.port, rule, section.debounce_s, queued=queued)
 
 
 def _naming(config: Config) -> "CodeNaming":

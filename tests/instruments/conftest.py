@@ -1,11 +1,11 @@
 """Emulated spectrometers of each kind, in their own processes, on ptys."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from spectrometer_kit import EmulatedBench, an_even_tape
+from spectrometer_kit import AT_ONCE, EmulatedBench, an_even_tape
 
 from instruments.emulators.tape import Tape, write_tape
 
@@ -27,30 +27,31 @@ def even_tape_file(even_tape: Tape, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 def shared_benches(
     even_tape_file: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], EmulatedBench]]:
-    """One emulator a kind, without delays, under a name that stays its own when it is unplugged."""
-    benches: dict[str, EmulatedBench] = {}
+) -> Iterator[Callable[[str, Sequence[str]], EmulatedBench]]:
+    """One emulator for each kind and speed, under a name that stays its own when it is unplugged."""
+    benches: dict[tuple[str, ...], EmulatedBench] = {}
     with ExitStack() as stack:
 
-        def bench(kind: str) -> EmulatedBench:
-            if kind not in benches:
+        def bench(kind: str, speed: Sequence[str]) -> EmulatedBench:
+            key = (kind, *speed)
+            if key not in benches:
                 port = tmp_path_factory.mktemp("port") / kind
-                options = ["--scan-time-s", "0", "--unpaced", "--symlink", str(port)]
-                benches[kind] = stack.enter_context(EmulatedBench(kind, even_tape_file, options))
-            return benches[kind]
+                options = [*speed, "--symlink", str(port)]
+                benches[key] = stack.enter_context(EmulatedBench(kind, even_tape_file, options))
+            return benches[key]
 
         yield bench
 
 
 @pytest.fixture
 def healthy_bench(
-    shared_benches: Callable[[str], EmulatedBench],
-) -> Iterator[Callable[[str], EmulatedBench]]:
+    shared_benches: Callable[[str, Sequence[str]], EmulatedBench],
+) -> Iterator[Callable[..., EmulatedBench]]:
     """The same, plugged in and without faults, with row 0 in front of the window."""
     used: list[EmulatedBench] = []
 
-    def bench(kind: str) -> EmulatedBench:
-        found = shared_benches(kind)
+    def bench(kind: str, speed: Sequence[str] = AT_ONCE) -> EmulatedBench:
+        found = shared_benches(kind, speed)
         found.heal()
         used.append(found)
         return found
@@ -58,16 +59,3 @@ def healthy_bench(
     yield bench
     for one in used:
         one.heal()
-
-
-@pytest.fixture
-def new_bench(even_tape_file: Path) -> Iterator[Callable[..., EmulatedBench]]:
-    """Start emulators with options of their own."""
-    with ExitStack() as stack:
-
-        def bench(kind: str, *options: str) -> EmulatedBench:
-            started = stack.enter_context(EmulatedBench(kind, even_tape_file, options))
-            started.tell("present 0")
-            return started
-
-        yield bench

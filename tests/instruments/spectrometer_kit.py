@@ -16,11 +16,14 @@ from instruments.ocean.driver import OceanSpectrometer
 from instruments.transport import SerialLink
 from qc_daemon.clock import SystemClock
 
-# Module of the emulator; driver with the settings that keep a test short.
 MODULES: Mapping[str, str] = {"nirscan-nano": "nirscan_nano", "nirone": "nirone", "ocean": "ocean"}
+# Speeds of an emulator: nothing takes time, or scans and bytes take theirs.
+AT_ONCE = ("--scan-time-s", "0", "--unpaced")
+PACED = ("--scan-time-s", "0.4", "--baud-paced", "--baud", "57600")
+# With the settings that keep a test short.
 _DRIVERS: Mapping[str, Callable[..., Any]] = {
     "nirscan-nano": NirscanNano,
-    "nirone": lambda link, clock, **settings: NironeSensor(link, clock, **{"step_nm": 40.0, **settings}),
+    "nirone": lambda link, clock, **settings: NironeSensor(link, clock, **{"step_nm": 50.0, **settings}),
     "ocean": lambda link, clock, **settings: OceanSpectrometer(
         link, clock, **{"lamp_warm_up_s": 0.0, **settings}
     ),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fakes import FakeSpectrometer
-from spectrometer_kit import MODULES, EmulatedBench
+from spectrometer_kit import MODULES, PACED, EmulatedBench
 
 from instruments.emulators.nirone import NIRONE
 from instruments.emulators.nirscan_nano import NANO
@@ -56,12 +56,12 @@ class FakeBench:
 
 
 @pytest.fixture(params=[*DRIVERS, "fake"])
-def any_bench(request: pytest.FixtureRequest, healthy_bench: Callable[[str], EmulatedBench]) -> Any:
+def any_bench(request: pytest.FixtureRequest, healthy_bench: Callable[..., EmulatedBench]) -> Any:
     return FakeBench() if request.param == "fake" else healthy_bench(request.param)
 
 
 @pytest.fixture(params=DRIVERS)
-def bench(request: pytest.FixtureRequest, healthy_bench: Callable[[str], EmulatedBench]) -> EmulatedBench:
+def bench(request: pytest.FixtureRequest, healthy_bench: Callable[..., EmulatedBench]) -> EmulatedBench:
     return healthy_bench(request.param)
 
 
@@ -214,21 +214,23 @@ def test_a_device_that_falls_silent_is_given_up_in_time(bench: EmulatedBench) ->
 
 
 @pytest.mark.parametrize("kind", DRIVERS)
-def test_a_scan_that_takes_too_long_is_given_up(kind: str, new_bench: Callable[..., EmulatedBench]) -> None:
-    bench = new_bench(kind, "--scan-time-s", "0.3", "--unpaced")
+def test_a_scan_that_takes_too_long_is_given_up(
+    kind: str, healthy_bench: Callable[..., EmulatedBench]
+) -> None:
+    bench = healthy_bench(kind, PACED)
     with bench.connect(longest_scan_s=0.1) as spectrometer:
         bench.tell("fault slow_scan=200")
         started = time.monotonic()
         with pytest.raises(LinkTimeout):
             spectrometer.measure()
-        assert time.monotonic() - started < 12.0  # the scan would have taken 60 s or more
+        assert time.monotonic() - started < 15.0  # the scan would have taken a minute or more
 
 
 @pytest.mark.parametrize("kind", DRIVERS)
 def test_a_stop_of_the_station_ends_the_wait_for_a_scan(
-    kind: str, new_bench: Callable[..., EmulatedBench]
+    kind: str, healthy_bench: Callable[..., EmulatedBench]
 ) -> None:
-    bench = new_bench(kind, "--scan-time-s", "0.3", "--unpaced")
+    bench = healthy_bench(kind, PACED)
     stop = threading.Event()
     with bench.connect(stopping=stop.is_set) as spectrometer:
         bench.tell("fault slow_scan=200")
@@ -240,19 +242,19 @@ def test_a_stop_of_the_station_ends_the_wait_for_a_scan(
 
 
 @pytest.mark.parametrize("kind", DRIVERS)
-@pytest.mark.parametrize("seconds", [0.05, 0.3, 0.7], ids=["at its start", "during it", "near its end"])
+@pytest.mark.parametrize("seconds", [0.02, 0.3, 0.55], ids=["at its start", "during it", "near its end"])
 def test_an_unplugged_device_gives_no_half_scan(
-    kind: str, seconds: float, new_bench: Callable[..., EmulatedBench]
+    kind: str, seconds: float, healthy_bench: Callable[..., EmulatedBench]
 ) -> None:
-    bench = new_bench(kind, "--scan-time-s", "0.6", "--baud-paced", "--baud", "57600")
+    bench = healthy_bench(kind, PACED)
     with bench.connect() as spectrometer:
         timer = threading.Timer(seconds, bench.unplug)
         timer.start()
         started = time.monotonic()
         with pytest.raises(LinkLost):
-            for _ in range(4):  # the device may be quicker than the hand at its plug
+            while True:  # the device may be quicker than the hand at its plug
                 _require_whole(spectrometer.measure())
-        assert time.monotonic() - started < seconds + 1.5
+        assert time.monotonic() - started < seconds + 3.0
         timer.join()
 
 
@@ -269,34 +271,32 @@ def test_a_device_that_restarted_never_measures_with_other_settings(bench: Emula
         assert spectrometer.measure().settings == before.settings
 
 
-@pytest.mark.parametrize(
-    ("kind", "fault"), [(kind, fault) for kind in DRIVERS for fault in EMULATED[kind].faults]
-)
+@pytest.mark.parametrize(("kind", "fault"), EVERY_FAULT)
 def test_under_any_fault_there_is_a_whole_scan_or_a_typed_error_and_then_a_good_scan(
-    kind: str, fault: str, healthy_bench: Callable[[str], EmulatedBench], even_tape: Tape
+    kind: str, fault: str, healthy_bench: Callable[..., EmulatedBench], even_tape: Tape
 ) -> None:
     bench = healthy_bench(kind)
     with bench.connect(longest_scan_s=0.5) as spectrometer:
         strength = "" if fault in LASTING else "=" + STRENGTHS.get(fault, "1")
         bench.tell(f"fault {fault}{strength}")
+        lost = False
         try:
             _require_whole(spectrometer.measure())
         except InstrumentError as error:
             assert "\n" not in str(error)
-    bench.tell(f"clear {fault}")
-    with bench.connect() as spectrometer:
-        bench.tell("present 2")
-        scan = spectrometer.measure()
-        bench.tell("present white")
-        ratio = reflectance(scan, _reference(spectrometer, spectrometer.measure()))
-    wanted = even_tape.sample_counts[2] / even_tape.reference_counts[0]
-    assert np.abs(ratio - np.interp(scan.wavelength_nm, even_tape.wavelength_nm, wanted)).max() < 0.003
+            lost = isinstance(error, LinkLost | DeviceFault)
+        bench.tell(f"clear {fault}")
+        if not lost:
+            _require_good(bench, spectrometer, even_tape)
+    if lost:  # the station leaves the device and enters it again
+        with bench.connect() as spectrometer:
+            _require_good(bench, spectrometer, even_tape)
 
 
 @pytest.mark.parametrize("kind", DRIVERS)
 @pytest.mark.parametrize(("fault", "code"), [("saturated", ReasonCode.SATURATED), ("lamp_off", None)])
 def test_a_detector_that_clips_or_sees_nothing_is_measured_and_gated(
-    kind: str, fault: str, code: ReasonCode | None, healthy_bench: Callable[[str], EmulatedBench]
+    kind: str, fault: str, code: ReasonCode | None, healthy_bench: Callable[..., EmulatedBench]
 ) -> None:
     bench = healthy_bench(kind)
     with bench.connect() as spectrometer:
@@ -310,7 +310,7 @@ def test_a_detector_that_clips_or_sees_nothing_is_measured_and_gated(
 
 @pytest.mark.parametrize("kind", ["nirone", "ocean"])
 def test_another_axis_makes_the_white_reference_useless(
-    kind: str, healthy_bench: Callable[[str], EmulatedBench]
+    kind: str, healthy_bench: Callable[..., EmulatedBench]
 ) -> None:
     bench = healthy_bench(kind)
     with bench.connect() as spectrometer:
@@ -326,6 +326,17 @@ def test_full_scale_is_known_or_said_to_be_unknown(bench: EmulatedBench) -> None
     with bench.connect() as spectrometer:
         full_scale = spectrometer.measure().full_scale_counts
     assert full_scale == {"nirscan-nano": 2.0**23, "ocean": 65535.0, "nirone": math.inf}[bench.kind]
+
+
+def _require_good(bench: EmulatedBench, spectrometer: Any, tape: Tape) -> None:
+    """Require that a specimen is measured as what it is."""
+    bench.tell("present white")
+    white = _reference(spectrometer, spectrometer.measure())
+    bench.tell("present 2")
+    scan = spectrometer.measure()
+    share = tape.sample_counts[2] / tape.reference_counts[0]
+    wanted = np.interp(scan.wavelength_nm, tape.wavelength_nm, share)
+    assert np.abs(reflectance(scan, white) - wanted).max() < 0.003
 
 
 def _reference(spectrometer: Any, scan: Scan) -> WhiteReference:

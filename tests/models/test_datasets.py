@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from models.training.dataset import Dataset
 from models.training.datasets import read_dataset, require_shares, write_dataset
+from models.training.image_files import decoded_rgb
 from models.training.splitting import split_by_specimen
 from qc_daemon.domain.errors import DatasetError
 from qc_daemon.domain.spectrum import Scan, ScanConditions, ScanSettings
@@ -328,3 +329,15 @@ def test_the_recorded_sets_are_read(qc_data):
     assert garments.fibres == ("cotton", "polyester", "wool")
     recomputed = np.log10(garments.reference_counts / garments.sample_counts)
     assert np.abs(recomputed - garments.absorbance).max() < 1e-5
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
+def test_an_image_that_was_cut_short_is_refused_by_name(tmp_path, suffix):
+    pixels = np.random.default_rng(0).integers(0, 255, (90, 60, 3), dtype=np.uint8)
+    whole = cv2.imencode(suffix, pixels[:, :, ::-1])[1].tobytes()
+    assert decoded_rgb(tmp_path / f"a{suffix}", whole).shape == (90, 60, 3)
+    if suffix != ".jpg":
+        assert np.array_equal(decoded_rgb(tmp_path / f"a{suffix}", whole), pixels)
+    for cut in (0, 40, len(whole) // 2):
+        with pytest.raises(DatasetError, match=rf"a{suffix}: cannot be read"):
+            decoded_rgb(tmp_path / f"a{suffix}", whole[:cut])

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.checkpoint import Checkpoint, TrainingRecord
-from models.isic_net_config import IsicNetConfig
+from models.isic_net_config import CELL_PX, IsicNetConfig
 from models.preprocessing import ImageScale, SpectrumGrid
 from models.training.dataset import Dataset
 from models.training.datasets import write_dataset
 from models.training.examples import CROP_MARGIN_PX, Examples
-from models.training.fibre_cover import CELL_PX
 
 FIBRES = ("hemp", "jute", "silk")
 AXIS_NM = np.linspace(1000.0, 1800.0, 90)

@@ -93,3 +93,17 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
     file.write_text('[station]\nname = "A"\n[emulated_line]', encoding="utf-8")
     monkeypatch.setenv("QC_STATION__NAME", "B")
     assert load_config(file).station.name == "B"
+
+
+def test_the_sections_that_the_example_only_suggests_load_too(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    for trigger, section in (("plc", "plc"), ("scanner", "scanner"), ("presence", "scanner")):
+        lines = text.replace('trigger = "timer"', f'trigger = "{trigger}"').splitlines()
+        begun = lines.index(f"# [{section}]")
+        ended = lines.index("", begun)
+        lines[begun:ended] = [line.removeprefix("# ") for line in lines[begun:ended]]
+        file = tmp_path / "qc.toml"
+        file.write_text("\n".join(lines), encoding="utf-8")
+        config = load_config(file)
+        assert config.line.trigger == trigger
+        assert getattr(config, section) is not None

@@ -40,5 +40,5 @@ def until(what: Callable[[], Any], limit_s: float = 20.0) -> Any:
         found = what()
         if found:
             return found
-        time.sleep(0.005)
+        time.sleep(0.01)
     raise AssertionError(f"waited {limit_s} s in vain")

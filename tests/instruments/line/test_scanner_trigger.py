@@ -187,3 +187,14 @@ def test_a_port_that_does_not_exist_is_said_and_looked_for_again(tmp_path: Path)
     with BarcodeScanner(SerialLink(absent, 9600), absent, rule, 2.0) as scanner:
         until(lambda: "does not exist" in scanner.health.trouble)
         assert scanner.take(0.01) is None
+
+
+def test_a_scanner_that_only_names_what_lies_there_keeps_the_newest_code(
+    device: EmulatorProcess, scanner_of: Callable[..., BarcodeScanner]
+) -> None:
+    scanner = scanner_of(queued=False)
+    for number in range(11):
+        device.tell(f"scan R-{number}")
+    until(lambda: scanner.newest and scanner.newest.text == "R-10")
+    assert scanner.take(0.0) is None
+    assert scanner.health.counts.missed == 0

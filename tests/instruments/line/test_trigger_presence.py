@@ -62,8 +62,8 @@ def test_a_spectrometer_that_fails_is_the_station_s_business() -> None:
 
 
 def test_the_health_is_that_of_the_device_that_identifies() -> None:
-    lost = LineHealth("scanner", "lost", "unplugged", LineCounts())
-    assert PresenceTrigger(lambda: SPECIMEN, lambda: lost, 0.0, FakeClock()).health is lost
+    lost = LineHealth("scanner", "lost", "unplugged", LineCounts(garbage_bytes=7))
+    assert PresenceTrigger(lambda: SPECIMEN, lambda: lost, 0.0, FakeClock()).health == lost
     assert PresenceTrigger(lambda: SPECIMEN, None, 0.0, FakeClock()).health.trouble == ""
 
 

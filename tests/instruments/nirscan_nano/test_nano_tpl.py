@@ -52,6 +52,7 @@ def test_values_come_back(number: int, text: bytes, floats: list[float], small: 
         (LITTLE[:4] + b"\x08\0\0\0" + LITTLE[8:], "declares 8 bytes"),
         (LITTLE[:4] + b"\x2d\0\0\0" + LITTLE[8:] + b"\0", "24 bytes of values, its fields take 23"),
         (LITTLE.replace(b"S(vc", b"S(xc"), r'type string "S\(xc#\$\(ji#\)\)", which is not understood'),
+        (LITTLE.replace(b"S(vc", b"S(\nc"), r'type string "S\(\?c#\$\(ji#\)\)", which is not understood'),
         (LITTLE.replace(b"\3\0\0\0\2", b"\3\0\0\x7f\2"), "declares values of"),
         (b"tpl\0\x13\0\0\0S(c#c#)\0\0\0\0", "ends within its array lengths"),
     ],
