@@ -12,6 +12,8 @@ from qc_daemon.domain.errors import LinkLost, LinkTimeout, ProtocolError
 # pymodbus logs each refused connection as an error; the station says so itself, once.
 logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
 
+_READ, _WRITE = 3, 16  # function codes
+
 
 class ModbusLink:
     """A Modbus TCP client without repeats of its own: after a failure it must be opened anew.
@@ -56,7 +58,7 @@ class ModbusLink:
             reply = client.read_holding_registers(address, count=count, device_id=self._device_id)
         except (ModbusException, OSError) as error:
             raise self._lost(error) from error
-        self._require_success(reply, f"reading registers {address} to {address + count - 1}")
+        self._require_success(reply, _READ, f"reading registers {address} to {address + count - 1}")
         if len(reply.registers) != count:
             raise ProtocolError(f"PLC {self.address}: {len(reply.registers)} registers; expected {count}")
         return list(reply.registers)
@@ -72,19 +74,21 @@ class ModbusLink:
             reply = client.write_registers(address, list(words), device_id=self._device_id)
         except (ModbusException, OSError) as error:
             raise self._lost(error) from error
-        self._require_success(reply, f"writing registers {address} to {address + len(words) - 1}")
+        self._require_success(reply, _WRITE, f"writing registers {address} to {address + len(words) - 1}")
 
     def _require_client(self) -> ModbusTcpClient:
         if self._client is None:
             raise LinkLost(f"PLC {self.address}: not connected")
         return self._client
 
-    def _require_success(self, reply: ModbusPDU, doing: str) -> None:
+    def _require_success(self, reply: ModbusPDU, function_code: int, doing: str) -> None:
         if reply.isError():
             raise ProtocolError(
                 f"PLC {self.address}: refuses {doing} (exception {reply.exception_code}); "
                 "expected the register map of docs/instruments.md"
             )
+        if reply.function_code != function_code:
+            raise ProtocolError(f"PLC {self.address}: answers {doing} with function {reply.function_code}")
 
     def _lost(self, error: Exception) -> LinkLost | LinkTimeout:
         self.close()

@@ -88,8 +88,8 @@ def run(config: ConfigOption = DEFAULT_FILE) -> None:
         signal.signal(number, lambda *_: stop.set())
     with (
         open_line(settings) as line,
+        open_workplace(settings, line) as workplace,  # first: a second process must not talk to the line
         open_trigger(settings, line) as trigger,
-        open_workplace(settings, line) as workplace,
     ):
         board = StatusBoard(status_file(settings.station.folder), SystemClock())
         board.update()

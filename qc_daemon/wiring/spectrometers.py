@@ -19,8 +19,8 @@ EMULATORS: Mapping[str, str] = {
     "nirone": "nirone",
     "ocean": "ocean",
 }
-# Least and greatest wavelength that virtual fabric is seen at, in nm: those of a sold model of the
-# instrument (NIRONE Sensor 2.0, STS-NIR), and how many steps that is. The NIRscan Nano's is the mill's own.
+# Least and greatest wavelength that virtual fabric is seen at, in nm, and in how many steps: the window that
+# public clients of the NIRONE Sensor use, and that of an STS-NIR. The NIRscan Nano's is the mill's own.
 _EMULATED_RANGES: Mapping[str, tuple[float, float, int]] = {
     "nirone": (1550.0, 1950.0, 200),
     "ocean": (650.0, 1100.0, 225),

@@ -57,9 +57,7 @@ def test_a_network_answers_in_shares_and_its_loss_falls(method: NetworkMethod) -
     losses = [step(3e-3, shares, *inputs) for _ in range(30)]
     assert losses[-1] < 0.8 * losses[0]
     network.set_train(False)
-    tensors = [ms.Tensor(array) for array in inputs]
-    assert network.encoder(*tensors).shape == (len(shares), encoder.features)
-    class_logits, answered = (output.asnumpy() for output in network(*tensors))
+    class_logits, answered = (output.asnumpy() for output in network(*map(ms.Tensor, inputs)))
     assert class_logits.shape == answered.shape == shares.shape
     np.testing.assert_allclose(answered.sum(axis=1), 1.0, atol=1e-5)
 
