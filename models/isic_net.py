@@ -8,8 +8,9 @@ configuration; with all of them off the network reads the spectrum alone.
 
 The answer of the spectrum stands on its own: the image adds a correction that `image_present`
 switches off, so a dead camera costs accuracy and nothing else. The spectrum's answer itself starts
-as a linear calibration (`anchor`, set by partial least squares before training) that the network
-corrects; on a small data set that is most of what can be learnt.
+as a calibration that is fitted before training (`anchor`, linear; on a small data set with a `memory`
+of known fabrics beside it) and that the network corrects. On a small data set it is most of what can be
+learnt.
 
 Only operators that the ONNX exporter and the Ascend 310 know are used: tanh-GELU, explicit norms,
 TopK with constant k, no erf, no einsum. Additive constants are at least 1e-4, which half precision holds.
@@ -25,6 +26,8 @@ from models.mindspore_import import ms, nn, ops
 _NORM_EPS = 1e-4
 _MASKED = -1e4  # added to a score that must not win a softmax; fits half precision
 _ANCHOR_SMOOTHING = 1e-3  # the linear calibration's shares become positive by about sqrt(this) / 2
+# With a memory the shares are the answer, not a start: what is added stays below 0.2 percentage points.
+_LEAST_SHARE, _MEMORY_SMOOTHING = 1e-4, 1e-5
 
 
 class IsicNet(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
@@ -36,6 +39,8 @@ class IsicNet(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
         self.signal_encoder = SignalEncoder(config)
         self.anchor = nn.Dense(CHANNELS * config.bands, config.fibres)
         self.signal_answer = Answer(config.width, config.fibres)
+        if config.memory:
+            self.memory = Memory(config)
         if config.image:
             self.image_encoder = ImageEncoder(config)
             self.projection = Projection(config.width)
@@ -76,10 +81,17 @@ class IsicNet(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
 
     def from_signal(self, signal: ms.Tensor, pooled: ms.Tensor) -> list[ms.Tensor]:
         """Return logits of class, shares, presence and spread, (B, K) each, from the spectrum alone."""
-        linear = self.anchor(signal.reshape((signal.shape[0], -1)))  # (B, K), about 0..1
-        positive = 0.5 * (linear + ops.sqrt(linear * linear + _ANCHOR_SMOOTHING))
+        positive = self.calibrated(signal.reshape((signal.shape[0], -1)))
         class_logits, share_logits, presence_logits, spread_logits = self.signal_answer(pooled)
         return [class_logits, share_logits + ops.log(positive), presence_logits, spread_logits]
+
+    def calibrated(self, inputs: ms.Tensor) -> ms.Tensor:
+        """Return the calibration's shares (B, K), positive, of (B, 2 bands)."""
+        linear = self.anchor(inputs)  # (B, K), about 0..1
+        if not self.config.memory:
+            return _bent(linear, _ANCHOR_SMOOTHING)
+        positive = ops.relu(linear) + _LEAST_SHARE
+        return _bent(positive / positive.sum(-1, keepdims=True) + self.memory(inputs), _MEMORY_SMOOTHING)
 
     def from_both(
         self, windows: ms.Tensor, image: ms.Tensor
@@ -120,6 +132,24 @@ def finish(logits: list[ms.Tensor]) -> tuple[ms.Tensor, ...]:
         ops.sigmoid(presence_logits),
         ops.sigmoid(spread_logits - 3.0),  # starts at 0.05
     )
+
+
+class Memory(nn.Cell):  # type: ignore[misc]
+    """What the linear calibration left over at known spectra, taken off near them: a radial basis."""
+
+    def __init__(self, config: IsicNetConfig) -> None:
+        super().__init__()
+        inputs = CHANNELS * config.bands
+        self.offset, self.scale = _constant((1, inputs)), _constant((1, 1))
+        self.centres = _constant((config.memory, inputs))  # moved and scaled like the inputs
+        self.corrections = _constant((config.memory, config.fibres))
+
+    def construct(self, inputs: ms.Tensor) -> ms.Tensor:
+        """Return what to add to the shares (B, K) of (B, 2 bands)."""
+        scaled = (inputs - self.offset) * self.scale
+        squares = (scaled * scaled).sum(-1, keepdims=True) + (self.centres * self.centres).sum(-1)  # (B, M)
+        distances = squares - 2.0 * ops.matmul(scaled, self.centres.transpose((1, 0)))
+        return ops.matmul(ops.exp(-ops.relu(distances)), self.corrections)
 
 
 class SignalEncoder(nn.Cell):  # type: ignore[misc]
@@ -427,6 +457,16 @@ def _conv2d(inputs: int, outputs: int, size: int, stride: int) -> nn.Cell:
 
 def _embedding(count: int, width: int) -> ms.Parameter:
     return ms.Parameter(ms.Tensor(np.random.normal(0.0, 0.02, (count, width)).astype(np.float32)))
+
+
+def _constant(shape: tuple[int, ...]) -> ms.Parameter:
+    """Zeros that are set before training and stay."""
+    return ms.Parameter(ms.Tensor(np.zeros(shape, np.float32)), requires_grad=False)
+
+
+def _bent(values: ms.Tensor, smoothing: float) -> ms.Tensor:
+    """Make values positive by a curve that hugs zero and the diagonal."""
+    return 0.5 * (values + ops.sqrt(values * values + smoothing))
 
 
 def _gelu(values: ms.Tensor) -> ms.Tensor:
