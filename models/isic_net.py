@@ -7,9 +7,10 @@ another. REC rebuilds the spectrum from the answer, so that the answer has to ac
 is behind a flag of the configuration; with all of them off the network reads the spectrum alone.
 
 The answer of the spectrum stands on its own: the image moves it, towards what was counted and by a
-correction, and `image_present` switches that off, so a dead camera costs accuracy and nothing else.
-The spectrum's answer itself starts as a linear calibration (`anchor`, set by partial least squares
-before training) that the network corrects; on a small data set that is most of what can be learnt.
+correction, and `image_present` switches that off, so a dead camera costs accuracy and nothing else. The
+spectrum's answer itself starts as a calibration that is fitted before training (`anchor`, linear; on a
+small data set with a `memory` of known fabrics beside it) and that the network corrects. On a small data
+set it is most of what can be learnt.
 
 Only operators that the ONNX exporter and the Ascend 310 know are used: tanh-GELU, explicit norms,
 TopK with constant k, no erf, no einsum. Additive constants are at least 1e-4, which half precision holds.
@@ -27,6 +28,8 @@ _MASKED = -1e4  # added to a score that must not win a softmax; fits half precis
 CELL_FEATURES = 64
 _LEAST_COVER = 1e-3  # a fibre that shows nowhere is not ruled out
 _ANCHOR_SMOOTHING = 1e-3  # the linear calibration's shares become positive by about sqrt(this) / 2
+# With a memory the shares are the answer, not a start: what is added stays below 0.2 percentage points.
+_LEAST_SHARE, _MEMORY_SMOOTHING = 1e-4, 1e-5
 
 
 class IsicNet(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
@@ -38,6 +41,8 @@ class IsicNet(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
         self.signal_encoder = SignalEncoder(config)
         self.anchor = nn.Dense(CHANNELS * config.bands, config.fibres)
         self.signal_answer = Answer(config.width, config.fibres)
+        if config.memory:
+            self.memory = Memory(config)
         if config.image:
             self.image_encoder = ImageEncoder(config)
             self.projection = Projection(config.width)
@@ -83,10 +88,17 @@ class IsicNet(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
 
     def from_signal(self, signal: ms.Tensor, pooled: ms.Tensor) -> list[ms.Tensor]:
         """Return logits of class, shares, presence and spread, (B, K) each, from the spectrum alone."""
-        linear = self.anchor(signal.reshape((signal.shape[0], -1)))  # (B, K), about 0..1
-        positive = 0.5 * (linear + ops.sqrt(linear * linear + _ANCHOR_SMOOTHING))
+        positive = self.calibrated(signal.reshape((signal.shape[0], -1)))
         class_logits, share_logits, presence_logits, spread_logits = self.signal_answer(pooled)
         return [class_logits, share_logits + ops.log(positive), presence_logits, spread_logits]
+
+    def calibrated(self, inputs: ms.Tensor) -> ms.Tensor:
+        """Return the calibration's shares (B, K), positive, of (B, 2 bands)."""
+        linear = self.anchor(inputs)  # (B, K), about 0..1
+        if not self.config.memory:
+            return _bent(linear, _ANCHOR_SMOOTHING)
+        positive = ops.relu(linear) + _LEAST_SHARE
+        return _bent(positive / positive.sum(-1, keepdims=True) + self.memory(inputs), _MEMORY_SMOOTHING)
 
     def from_both(
         self, windows: ms.Tensor, image: ms.Tensor, share_logits: ms.Tensor
@@ -141,6 +153,24 @@ def finish(logits: list[ms.Tensor]) -> tuple[ms.Tensor, ...]:
         ops.sigmoid(presence_logits),
         ops.sigmoid(spread_logits - 3.0),  # starts at 0.05
     )
+
+
+class Memory(nn.Cell):  # type: ignore[misc]
+    """What the linear calibration left over at known spectra, taken off near them: a radial basis."""
+
+    def __init__(self, config: IsicNetConfig) -> None:
+        super().__init__()
+        inputs = CHANNELS * config.bands
+        self.offset, self.scale = _constant((1, inputs)), _constant((1, 1))
+        self.centres = _constant((config.memory, inputs))  # moved and scaled like the inputs
+        self.corrections = _constant((config.memory, config.fibres))
+
+    def construct(self, inputs: ms.Tensor) -> ms.Tensor:
+        """Return what to add to the shares (B, K) of (B, 2 bands)."""
+        scaled = (inputs - self.offset) * self.scale
+        squares = (scaled * scaled).sum(-1, keepdims=True) + (self.centres * self.centres).sum(-1)  # (B, M)
+        distances = squares - 2.0 * ops.matmul(scaled, self.centres.transpose((1, 0)))
+        return ops.matmul(ops.exp(-ops.relu(distances)), self.corrections)
 
 
 class SignalEncoder(nn.Cell):  # type: ignore[misc]
@@ -495,6 +525,16 @@ def _embedding(count: int, width: int) -> ms.Parameter:
 def _log_shares(logits: ms.Tensor) -> ms.Tensor:
     """Return the logarithm of softmax with a floor that half precision holds."""
     return ops.log(ops.softmax(logits, -1) + _LEAST_COVER)
+
+
+def _constant(shape: tuple[int, ...]) -> ms.Parameter:
+    """Zeros that are set before training and stay."""
+    return ms.Parameter(ms.Tensor(np.zeros(shape, np.float32)), requires_grad=False)
+
+
+def _bent(values: ms.Tensor, smoothing: float) -> ms.Tensor:
+    """Make values positive by a curve that hugs zero and the diagonal."""
+    return 0.5 * (values + ops.sqrt(values * values + smoothing))
 
 
 def _gelu(values: ms.Tensor) -> ms.Tensor:

@@ -22,6 +22,7 @@ class IsicNetConfig:
         image, region_generation, cross_attention, reconstruction: the parts; RG and ISiCA need `image`.
         window_evidence: also return how far each window moves the answer and ISiCA's attention; False in
             checkpoints that were written before the network could.
+        memory: places at which the anchor's shares are corrected, see `models.training.memory`; 0 for none.
     """
 
     fibres: int
@@ -39,6 +40,7 @@ class IsicNetConfig:
     cross_attention: bool = True
     reconstruction: bool = True
     window_evidence: bool = False
+    memory: int = 0
 
     def __post_init__(self) -> None:
         if self.bands % self.windows or self.image_px % IMAGE_STRIDE or self.width % self.heads:

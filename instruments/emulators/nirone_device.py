@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.emulators.faults import ActiveFaults
-from instruments.emulators.lamp_bench import light
+from instruments.emulators.lamp_bench import LAMP_FAULTS, light
 from instruments.emulators.scene import Scene, warming_c
 from instruments.emulators.tape import Tape
 
-DEVICE_FAULTS = {
+DEVICE_FAULTS = LAMP_FAULTS | {
     "slow_scan": "scans take VALUE times as long as estimated (16)",
     "saturated": "the detector clips",
-    "lamp_off": "no light: the counts stay at the dark level",
     "dead_points": "every tenth point reads 0",
     "all_zero": "every point reads 0",
     "nan": "the first point is no number",
@@ -164,10 +163,10 @@ class NironeDevice:
 
     def _lit_counts(self, axis_nm: NDArray[np.float64], now_s: float) -> NDArray[np.float64]:
         memory = self._memory
-        if memory.lamp_percent == 0 or self._faults.value("lamp_off"):
+        if memory.lamp_percent == 0:
             return np.zeros(axis_nm.size)
         lit_s = now_s - memory.lamp_on_s if self._scan_time_s > 0 else math.inf
-        seen = light(self.scene, axis_nm, lit_s, now_s - memory.started_s)
+        seen = light(self.scene, axis_nm, lit_s, now_s - memory.started_s, self._faults)
         return _WHITE_COUNTS * memory.lamp_percent / 100 * seen
 
     def _spoilt(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:

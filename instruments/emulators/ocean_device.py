@@ -9,16 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.emulators.faults import ActiveFaults
-from instruments.emulators.lamp_bench import light
+from instruments.emulators.lamp_bench import LAMP_FAULTS, light
 from instruments.emulators.scene import Scene, warming_c
 from instruments.emulators.tape import Tape
 from instruments.ocean.codec import MessageType
 from instruments.ocean.payloads import wavelengths_nm
 
-DEVICE_FAULTS = {
+DEVICE_FAULTS = LAMP_FAULTS | {
     "slow_scan": "scans take VALUE times as long as the settings say (16)",
     "saturated": "the detector clips",
-    "lamp_off": "no light: the counts stay at the dark level",
     "dead_pixels": "every tenth pixel reads 0",
     "other_axis": "the wavelength coefficients are those of another unit",
     "no_temperature": "the device has no temperature sensors",
@@ -164,12 +163,13 @@ class OceanDevice:
 
     def _lit_counts(self, now_s: float) -> NDArray[np.float64]:
         memory = self._memory
-        if memory.lamp_on_s is None or self._faults.value("lamp_off"):
+        if memory.lamp_on_s is None:
             return np.zeros(PIXELS)
         axis_nm = wavelengths_nm(self._coefficients(), PIXELS)
         lit_s = now_s - memory.lamp_on_s if self._scan_time_s != 0 else math.inf
         exposure = memory.integration_us / _WHITE_US
-        return _WHITE_COUNTS * exposure * light(self.scene, axis_nm, lit_s, now_s - memory.started_s)
+        seen = light(self.scene, axis_nm, lit_s, now_s - memory.started_s, self._faults)
+        return _WHITE_COUNTS * exposure * seen
 
     def _coefficients(self) -> tuple[float, ...]:
         """Return a slightly bent axis from the first to the last wavelength of the tape."""

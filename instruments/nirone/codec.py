@@ -158,7 +158,8 @@ def decode_block(block: bytes, points: int) -> NDArray[np.float64]:
     """
     if len(block) != POINT_SIZE * points:
         raise ProtocolError(f"the data of {points} points came with {len(block)} bytes")
-    counts = np.frombuffer(block, "<f4").astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN is refused below like any other
+        counts = np.frombuffer(block, "<f4").astype(np.float64)
     size = np.abs(counts)
     wrong = ~(size <= _MOST_COUNTS) | ((size > 0) & (size < _LEAST_COUNTS))  # also true for NaN
     if wrong.any():

@@ -37,7 +37,7 @@ class BidafEncoder(Encoder):
     def construct(self, signal: ms.Tensor, image: ms.Tensor) -> ms.Tensor:
         """Return (B, d)."""
         windows, _, _ = self.signal_encoder(signal)  # (B, n, d)
-        joined = self.flow(self.image_encoder(image), windows)  # (B, N, 4d)
+        joined = self.flow(self.image_encoder(image)[0], windows)  # (B, N, 4d)
         return self.pool(self.model(self.join(joined)))[0]
 
 

@@ -32,7 +32,7 @@ class CrossmodalEncoder(Encoder):
     def construct(self, signal: ms.Tensor, image: ms.Tensor) -> ms.Tensor:
         """Return (B, 2d)."""
         windows, _, _ = self.signal_encoder(signal)  # (B, n, d)
-        regions = self.image_encoder(image)  # (B, N, d)
+        regions = self.image_encoder(image)[0]  # (B, N, d)
         seen = self.windows_block(self.to_windows(windows, regions))  # (B, n, d)
         shown = self.regions_block(self.to_regions(regions, windows))  # (B, N, d)
         return ops.concat((self.windows_pool(seen)[0], self.regions_pool(shown)[0]), -1)

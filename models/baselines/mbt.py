@@ -34,7 +34,7 @@ class MbtEncoder(Encoder):
     def construct(self, signal: ms.Tensor, image: ms.Tensor) -> ms.Tensor:
         """Return (B, 2d)."""
         windows, _, _ = self.signal_encoder(signal)  # (B, n, d)
-        regions = self.image_encoder(image)  # (B, N, d)
+        regions = self.image_encoder(image)[0]  # (B, N, d)
         shared = ops.tile(self.bottleneck, (signal.shape[0], 1, 1))  # (B, 4, d)
         for layer in self.layers:
             windows, regions, shared = layer(windows, regions, shared)

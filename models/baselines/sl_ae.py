@@ -41,7 +41,7 @@ class SharedLatentEncoder(Encoder):
     def views(self, signal: ms.Tensor, image: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor]:
         """Return the latent vector as the spectrum and as the image have it, (B, latent) each."""
         _, of_signal, _ = self.signal_encoder(signal)
-        of_image, _ = self.pool(self.image_encoder(image))
+        of_image, _ = self.pool(self.image_encoder(image)[0])
         return self.from_signal(of_signal), self.from_image(of_image)
 
     def in_training(self, shares: ms.Tensor, *inputs: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor]:  # noqa: ARG002

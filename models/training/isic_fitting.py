@@ -20,10 +20,14 @@ from models.training.drawn_fits import drawn_anchor
 from models.training.examples import Batch, Examples, draw_batch, row_weights
 from models.training.isic_loss import IsicLoss, LossWeights
 from models.training.linear_anchor import LinearAnchor
+from models.training.memory import RememberingAnchor
 from models.training.optimisation import adamw, compiled_step, rate_factor
+from models.training.small_anchor import small_anchor
 from models.training.validation import Answers, thinned
 
 _MIN_STEPS, _MAX_STEPS = 12, 120  # of an epoch
+# Where specimens are few, the best of many epochs is luck unless it beats the calibration by this part.
+_WORTHWHILE = 0.1
 _BEST, _LAST = "best.safetensors", "last.safetensors"
 
 
@@ -73,7 +77,7 @@ def fit_network(
     """
     ms.set_seed(settings.seed)
     net = IsicNet(config)
-    place_anchor(net, drawn_anchor(training, settings.seed))
+    place_anchor(net, (small_anchor if config.memory else drawn_anchor)(training, settings.seed))
     watched = thinned(validation)
     folder.mkdir(parents=True, exist_ok=True)
     optimizer, step = training_step(net, settings)
@@ -81,7 +85,8 @@ def fit_network(
     if (folder / _LAST).is_file():
         progress = _resume(net, optimizer, folder)
     else:
-        progress = _begin(net, answers.errors(watched)[0], folder)
+        error = answers.errors(watched)[0]
+        progress = _begin(net, error * (1.0 - _WORTHWHILE) if config.memory else error, folder)
     weights = row_weights(training)
     started = clock() - progress.seconds
     while not _finished(progress, settings):
@@ -95,12 +100,23 @@ def fit_network(
     return net, progress
 
 
-def place_anchor(net: IsicNet, anchor: LinearAnchor) -> None:
-    """Write the linear calibration into the network, where it stays as it is."""
-    net.anchor.weight.set_data(ms.Tensor(anchor.weight.astype(np.float32)))
-    net.anchor.bias.set_data(ms.Tensor(anchor.bias.astype(np.float32)))
+def place_anchor(net: IsicNet, anchor: LinearAnchor | RememberingAnchor) -> None:
+    """Write the calibration into the network, where it stays as it is."""
+    linear = anchor.linear if isinstance(anchor, RememberingAnchor) else anchor
+    if isinstance(anchor, RememberingAnchor):
+        memory = anchor.memory
+        _set(net.memory.offset, memory.offset[None])
+        _set(net.memory.scale, np.array([[memory.scale]]))
+        _set(net.memory.centres, memory.centres)
+        _set(net.memory.corrections, memory.weights)
+    _set(net.anchor.weight, linear.weight)
+    _set(net.anchor.bias, linear.bias)
     net.anchor.weight.requires_grad = False
     net.anchor.bias.requires_grad = False
+
+
+def _set(parameter: ms.Parameter, values: NDArray[np.float64]) -> None:
+    parameter.set_data(ms.Tensor(values.astype(np.float32)))
 
 
 def training_step(net: IsicNet, settings: TrainingSettings) -> tuple[nn.Optimizer, Callable[..., float]]:

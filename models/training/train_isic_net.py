@@ -20,9 +20,10 @@ from models.training.dataset import Dataset
 from models.training.datasets import read_dataset, require_shares
 from models.training.examples import Examples, common_grid, gather
 from models.training.isic_checkpoint import Origin, write_isic_checkpoint
-from models.training.isic_fitting import TrainingSettings, fit_network
+from models.training.isic_fitting import TrainingSettings, fit_network, place_anchor
 from models.training.sample_table import SAMPLES_FILE
 from models.training.seen_range import instrument_types
+from models.training.small_anchor import CENTRES, small_anchor
 from models.training.splitting import split_by_specimen
 from qc_daemon.domain.errors import DatasetError, InputError
 
@@ -36,9 +37,11 @@ BANDS = 160
 RATE_WITH_IMAGES, DECAY_WITH_IMAGES = 8e-4, 0.05  # of a network that starts from thousands of specimens
 BASIS = "as labelled, percent by mass"
 _LEAST_IMAGES = 200  # micrographs below which an image encoder cannot be trained from nothing
-_LEAST_TO_HOLD_BACK = 40  # specimens below which none are held back to calibrate on
+# Specimens below which none are held back to calibrate on: with micrographs, which only a network can
+# read, and without.
+_LEAST_TO_HOLD_BACK, _LEAST_SPECTRA_TO_HOLD_BACK = 40, 200
 HELD_BACK = "specimens that were held back"
-LEFT_OUT = "specimens left out in turn by the linear calibration, too few to hold any back"
+LEFT_OUT = "specimens left out in turn by the calibration, too few to hold any back"
 _LEAST_TO_DEAL = 4  # specimens of a main fibre below which all of them are needed to train
 
 
@@ -88,14 +91,17 @@ def train_isic_net(
     scale = MICROGRAPHS if parts.image and _micrographs(datasets) >= _LEAST_IMAGES else None
     examples = gather(datasets, common_grid(datasets, BANDS), scale)
     require_learnable(examples, folders)
-    config = _configuration(len(examples.fibres), parts, reads_image=scale is not None)
-    settings = _settings(seed, epochs, minutes, config.image)
     split = split_examples(examples, seed)
+    few = split.calibrate is None
+    config = _configuration(len(examples.fibres), parts, reads_image=scale is not None, few=few)
+    settings = _settings(seed, epochs, minutes, config.image)
     training = examples.take(split.train)
     work = out.with_name(out.name + ".training")
     net, progress = fit_network(training, examples.take(split.validate), config, settings, work)
     held = None if split.calibrate is None else examples.take(split.calibrate)
-    # Where none are held back, those that chose when to stop are known as well.
+    # Where none are held back, those that chose when to stop are known as well, also to the calibration.
+    if held is None:
+        place_anchor(net, small_anchor(examples, seed))
     known = examples if held is None else training
     judged = examples if held is None else held
     record = TrainingRecord(
@@ -155,7 +161,7 @@ def _micrographs(datasets: Sequence[Dataset]) -> int:
     )
 
 
-def _configuration(fibres: int, parts: Parts, reads_image: bool) -> IsicNetConfig:
+def _configuration(fibres: int, parts: Parts, reads_image: bool, few: bool) -> IsicNetConfig:
     return IsicNetConfig(
         fibres=fibres,
         bands=BANDS,
@@ -165,6 +171,7 @@ def _configuration(fibres: int, parts: Parts, reads_image: bool) -> IsicNetConfi
         cross_attention=reads_image and parts.cross_attention,
         reconstruction=parts.reconstruction,
         window_evidence=True,
+        memory=CENTRES if few else 0,
     )
 
 
@@ -190,8 +197,8 @@ class Split:
 def split_examples(examples: Examples, seed: int) -> Split:
     """Hold whole specimens back, 12 % to stop early and 18 % to calibrate; a rare fibre stays in training.
 
-    Of fewer than 40 specimens a quarter is held back to stop early and none to calibrate; of fewer
-    than 4, none at all.
+    Of fewer than 40 specimens with micrographs, or 200 without, a quarter is held back to stop early and
+    none to calibrate; of fewer than 4, none at all.
     """
     main = _main_fibres(examples)
     per_fibre = _specimens_per_fibre(examples)
@@ -201,7 +208,8 @@ def split_examples(examples: Examples, seed: int) -> Split:
     if len(set(names)) < _LEAST_TO_DEAL:
         every = np.arange(len(examples))
         return Split(every, every, None)
-    if len(set(names)) < _LEAST_TO_HOLD_BACK:
+    least = _LEAST_TO_HOLD_BACK if len(examples.with_image) else _LEAST_SPECTRA_TO_HOLD_BACK
+    if len(set(names)) < least:
         train, validate = split_by_specimen(names, (0.75, 0.25), seed, strata)
         return Split(np.concatenate([common[train], rare]), common[validate], None)
     train, validate, calibrate = split_by_specimen(names, (0.7, 0.12, 0.18), seed, strata)

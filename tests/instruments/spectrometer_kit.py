@@ -93,8 +93,9 @@ class EmulatedBench:
         self.tell("replug")
 
     def heal(self) -> None:
-        """End all faults, plug in, lay row 0 in front of the window."""
+        """End all faults, switch off and on, lay row 0 in front of the window."""
         for fault in self.tell("help")["faults"]:
             self.tell(f"clear {fault}")
-        self.tell("replug")
+        self.unplug()  # what a test left running ends with the power
+        self.replug()
         self.tell("present 0")

@@ -17,6 +17,7 @@ from instruments.emulators.nirone import NIRONE
 from instruments.emulators.nirscan_nano import NANO
 from instruments.emulators.ocean import OCEAN
 from instruments.emulators.tape import Tape
+from instruments.transport import SerialLink
 from qc_daemon.domain.errors import DeviceFault, InstrumentError, LinkConfig, LinkLost, LinkTimeout
 from qc_daemon.domain.quality import ScanLimits, assess_reference, assess_scan, assess_spectrum
 from qc_daemon.domain.reasons import ReasonCode
@@ -33,9 +34,19 @@ BLINDING = [
     if fault in ("saturated", "lamp_off", "dead_pixels", "dead_points", "all_zero")
 ]
 # How often, or how strongly, a fault strikes when all are tried; those not named strike once.
-STRENGTHS = {"slow_reply": "0.05", "slow_scan": "4", "error_bit": "4", "device_reboot": "0.05"}
+STRENGTHS = {
+    "slow_reply": "0.05",
+    "slow_scan": "4",
+    "error_bit": "4",
+    "device_reboot": "0.05",
+    "lamp_dim": "0.5",
+}
 LASTING = {"saturated", "lamp_off", "dead_pixels", "dead_points", "all_zero", "nan", "other_axis",
            "no_temperature", "hadamard_active", "type8_offset_bug", "stale_error_length"}  # fmt: skip
+
+
+VERSION_REQUEST = bytes.fromhex("41424344 DA000000 C0 00 0200 1602 44434241")
+GET_SERIAL = bytes.fromhex("c1c00011" + "00" * 5 + "01" + "00" * 30 + "14" + "00" * 19 + "c5c4c3c2")
 
 
 class FakeBench:
@@ -315,6 +326,28 @@ def test_a_blinded_detector_is_measured_and_its_scan_is_not_inferred_from(
     found = [*assess_scan(scan, ScanLimits()), *assess_spectrum(spectrum, ScanLimits())]
     codes = {reason.code for reason in found if reason.blocks_inference}
     assert codes & (BLIND if fault != "saturated" else {ReasonCode.SATURATED})
+
+
+def test_an_empty_window_reads_as_no_specimen(bench: EmulatedBench) -> None:
+    with bench.connect() as spectrometer:
+        bench.tell("present white")
+        white = _reference(spectrometer, spectrometer.measure())
+        bench.tell("present nothing")
+        found = assess_spectrum(absorbance_spectrum(spectrometer.measure(), white), ScanLimits())
+    assert [reason.code for reason in found] == [ReasonCode.NO_SPECIMEN]
+
+
+def test_a_program_that_died_in_the_middle_of_a_request_leaves_nothing_behind(bench: EmulatedBench) -> None:
+    whole, half = {
+        "nirscan-nano": (VERSION_REQUEST, VERSION_REQUEST[:9]),
+        "nirone": (b"h2\r", b"W0,15"),
+        "ocean": (GET_SERIAL, GET_SERIAL[:30]),
+    }[bench.kind]
+    with SerialLink(bench.port) as link:
+        link.write_all(whole)  # and does not read the reply
+        link.write_all(half)
+    with bench.connect() as spectrometer:
+        _require_whole(spectrometer.measure())
 
 
 @pytest.mark.parametrize("kind", ["nirone", "ocean"])

@@ -66,6 +66,10 @@ class RunningStation:
         rows: list[dict[str, Any]] = json.loads(done.stdout)
         return rows
 
+    def status_text(self) -> str:
+        """Return what `qc-daemon status` prints."""
+        return self._command("status", "--station", str(self.folder)).stdout
+
     def problems(self) -> list[str]:
         """Return every promise that was not kept."""
         found: list[str] = json.loads(self._command("fsck", "--station", str(self.folder), "--json").stdout)[

@@ -80,6 +80,7 @@ def test_a_silent_plc_is_an_alarm_and_the_spectrometer_goes_on_unassigned(tmp_pa
         assert lost["state"] == "running"
         assert lost["instruments"]["spectrometer"]["state"] == "connected"
         assert [alarm for alarm in lost["alarms"] if alarm.startswith("line: PLC 127.0.0.1")]
+        assert "\nline: 127.0.0.1:" in station.status_text()
         plc.tell("clear no_reply")
         back = station.wait_for_status(lambda now: now["line"]["state"] == "running")
         assert back["line"]["trouble"] == ""

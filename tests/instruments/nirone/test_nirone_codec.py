@@ -105,6 +105,12 @@ def test_a_value_that_no_detector_counts_spoils_a_block(value: float) -> None:
         decode_block(struct.pack("<3f", 1.0, value, 2.0), 3)
 
 
+def test_a_signalling_nan_is_refused_without_a_warning(recwarn: pytest.WarningsRecorder) -> None:
+    with pytest.raises(ProtocolError, match="point 0 of 1 reads nan"):
+        decode_block(bytes.fromhex("0100807f"), 1)
+    assert not recwarn
+
+
 def test_a_block_of_the_other_byte_order_is_refused() -> None:
     with pytest.raises(ProtocolError, match="expected detector counts"):
         decode_block(struct.pack(">3f", 40_000.25, 51_200.5, 800.1), 3)
