@@ -1,6 +1,6 @@
 """`make bench-models`: the comparison tables, on the terminal as markdown.
 
-    QC_DATA=<folder of recorded data> python -m benchmarks.model_tables real|all
+    QC_DATA=<folder of recorded data> python -m benchmarks.model_tables real|virtual|all
         [--tasks NAME...] [--methods NAME...] [--seeds N...] [--again]
 
 Each measurement is appended to `benchmarks/results/` as it is made; what is there already is not
@@ -10,21 +10,29 @@ measured twice, so a run that was killed goes on.
 import argparse
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 
-from benchmarks.model_tables import real
+from benchmarks.model_tables import real, virtual
 from benchmarks.model_tables.contestants import CONTESTANTS
 from benchmarks.model_tables.measuring import Selection
 from qc_daemon.domain.errors import QcError
 
-TABLES: Mapping[str, Callable[[Selection], str]] = MappingProxyType({"real": real.run})
+TABLES: Mapping[str, Callable[[Selection], str]] = MappingProxyType({
+    "real": real.run,
+    "virtual": virtual.run,
+})  # fmt: skip
 
 
 def main() -> None:
     """Measure and print the tables that are asked for."""
     arguments = _parser().parse_args()
     selection = Selection(
-        tuple(arguments.tasks), tuple(arguments.methods), tuple(arguments.seeds), arguments.again
+        tuple(arguments.tasks),
+        tuple(arguments.methods),
+        tuple(arguments.seeds),
+        arguments.again,
+        arguments.work,
     )
     for name in TABLES if arguments.table == "all" else (arguments.table,):
         try:
@@ -36,12 +44,16 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.model_tables", description="Compare methods.")
+    methods = tuple(dict.fromkeys((*CONTESTANTS, *virtual.METHODS)))
     parser.add_argument("table", choices=(*TABLES, "all"))
     parser.add_argument("--tasks", nargs="+", default=[], metavar="NAME", help="only these; default all")
     parser.add_argument(
-        "--methods", nargs="+", default=[], choices=CONTESTANTS, metavar="NAME", help=", ".join(CONTESTANTS)
+        "--methods", nargs="+", default=[], choices=methods, metavar="NAME", help=", ".join(methods)
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="default 0")
+    parser.add_argument(
+        "--work", type=Path, default=Selection().work, help="where virtual specimens are kept"
+    )
     parser.add_argument("--again", action="store_true", help="measure anew what is measured already")
     return parser
 

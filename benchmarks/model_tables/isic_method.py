@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.baselines.method import Answers, Reads
 from models.baselines.network_fitting import Budget
@@ -61,7 +62,7 @@ class IsicMethod:
         shares = np.concatenate(parts)[: len(examples)].astype(np.float64)
         return Answers(shares.argmax(axis=1), shares)
 
-    def _batches(self, examples: Examples) -> Iterator[tuple[np.ndarray, ...]]:
+    def _batches(self, examples: Examples) -> Iterator[tuple[NDArray[np.float32], ...]]:
         present = np.ones((_ANSWERED_AT_ONCE, 1), np.float32)
         for start in range(0, len(examples), _ANSWERED_AT_ONCE):
             part = examples.take(np.arange(start, start + _ANSWERED_AT_ONCE) % len(examples))

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from benchmarks.model_tables.contestants import CONTESTANTS
 from benchmarks.model_tables.result_file import Key, Measurement, Provenance, ResultFile, provenance
@@ -20,12 +21,14 @@ class Selection:
 
     Attributes:
         again: measure anew what the results hold already.
+        work: where virtual specimens are kept between runs.
     """
 
     tasks: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
     seeds: tuple[int, ...] = (0,)
     again: bool = False
+    work: Path = Path("build", "model_tables")
 
 
 def measure(tasks: Sequence[Task], selection: Selection, results: ResultFile) -> None:
@@ -34,7 +37,7 @@ def measure(tasks: Sequence[Task], selection: Selection, results: ResultFile) ->
     Raises:
         InputError: the selection names a task or a method that does not exist.
     """
-    methods = _known(selection.methods, tuple(CONTESTANTS), "method")
+    methods = chosen(selection.methods, tuple(CONTESTANTS), "method")
     done = {} if selection.again else results.read()
     origin = provenance()  # of the code as it was loaded; a long run may outlive it
     for task in chosen_tasks(tasks, selection.tasks):
@@ -49,11 +52,16 @@ def chosen_tasks(tasks: Sequence[Task], names: Sequence[str]) -> list[Task]:
     Raises:
         InputError: there is no such task.
     """
-    known = _known(names, [task.name for task in tasks], "task")
+    known = chosen(names, [task.name for task in tasks], "task")
     return [task for task in tasks if task.name in known]
 
 
-def _known(names: Sequence[str], existing: Sequence[str], what: str) -> Sequence[str]:
+def chosen(names: Sequence[str], existing: Sequence[str], what: str) -> Sequence[str]:
+    """Return the names, or all that exist without names.
+
+    Raises:
+        InputError: one of the names does not exist.
+    """
     for name in names:
         if name not in existing:
             raise InputError(f'{what} "{name}" does not exist; expected {", ".join(existing)}')

@@ -54,6 +54,7 @@ class SpecimenScore:
         coverage: share of true values inside their interval, over all fibres.
         width_pp: mean width of the intervals, over all fibres.
         unknown: share of the scans that are called unlike all that is known.
+        main_error_pp: absolute error of the share of the main fibre.
     """
 
     specimen: str
@@ -66,6 +67,7 @@ class SpecimenScore:
     width_pp: float | None
     novelty: float | None
     unknown: float | None
+    main_error_pp: float | None = None
 
 
 def score(task: Task, fold: Fold, prediction: Prediction) -> tuple[SpecimenScore, ...]:
@@ -77,6 +79,7 @@ def score(task: Task, fold: Fold, prediction: Prediction) -> tuple[SpecimenScore
     learnt = dataset.shares[fold.training].max(axis=0) > 0
     right = (prediction.main == main).astype(np.float64)
     error = _error_where_present(prediction.shares, truth)
+    main_error = np.abs(prediction.shares - truth)[np.arange(len(main)), main]
     coverage, width = _interval_columns(prediction.intervals, truth)
     novelty = prediction.novelty
     unknown = None if novelty is None else novelty.unknown.astype(np.float64)
@@ -92,6 +95,7 @@ def score(task: Task, fold: Fold, prediction: Prediction) -> tuple[SpecimenScore
             width_pp=_mean(width, rows),
             novelty=_mean(None if novelty is None else novelty.score, rows),
             unknown=_mean(unknown, rows),
+            main_error_pp=100.0 * float(main_error[rows].mean()),
         )
         for name in dict.fromkeys(names.tolist())
         for rows in (np.flatnonzero(names == name),)

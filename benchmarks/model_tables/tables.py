@@ -14,12 +14,12 @@ def task_table(task: Task, measurements: Iterable[Measurement]) -> str:
     of_task = [one for one in measurements if one.key.task == task.name]
     columns = columns_of(task)
     headings = ["method", *(column.heading for column in columns), "folds", "seeds"]
-    rows = [_line(headings), _line(["---"] * len(headings))]
+    rows = [line(headings), line(["---"] * len(headings))]
     for method, contestant in CONTESTANTS.items():
         by_seed = _by_seed([one for one in of_task if one.key.method == method])
         if by_seed:
-            rows.append(_line([contestant.name, *_cells(columns, by_seed, len(task.folds))]))
-    return "\n".join([f"### {task.title}", "", task.note, "", *rows, "", _origin(of_task)])
+            rows.append(line([contestant.name, *_cells(columns, by_seed, len(task.folds))]))
+    return "\n".join([f"### {task.title}", "", task.note, "", *rows, "", origin_line(of_task)])
 
 
 def _by_seed(measured: Sequence[Measurement]) -> list[list[Measurement]]:
@@ -28,12 +28,12 @@ def _by_seed(measured: Sequence[Measurement]) -> list[list[Measurement]]:
 
 
 def _cells(columns: Sequence[Column], by_seed: Sequence[Sequence[Measurement]], folds: int) -> list[str]:
-    values = [_spread([column.value(one) for one in by_seed], column.digits) for column in columns]
+    values = [spread([column.value(one) for one in by_seed], column.digits) for column in columns]
     fewest = min(len(one) for one in by_seed)
     return [*values, str(folds) if fewest == folds else f"{fewest} of {folds}", str(len(by_seed))]
 
 
-def _spread(values: Sequence[float | None], digits: int) -> str:
+def spread(values: Sequence[float | None], digits: int) -> str:
     """Return the mean over seeds, with the standard deviation if there are several."""
     said = [value for value in values if value is not None]
     if not said:
@@ -42,7 +42,7 @@ def _spread(values: Sequence[float | None], digits: int) -> str:
     return mean if len(said) == 1 else f"{mean} ± {stdev(said):.{digits}f}"
 
 
-def _origin(measured: Sequence[Measurement]) -> str:
+def origin_line(measured: Sequence[Measurement]) -> str:
     """Say which data, commits and versions the measurements are from."""
     data = dict.fromkeys(one.data for one in measured)
     commits = dict.fromkeys(one.provenance.commit for one in measured)
@@ -52,5 +52,6 @@ def _origin(measured: Sequence[Measurement]) -> str:
     return f"Data: {'; '.join(data)}. Commit {', '.join(commits)}. Versions: {', '.join(versions)}.\n"
 
 
-def _line(cells: Sequence[str]) -> str:
+def line(cells: Sequence[str]) -> str:
+    """Return a row of a markdown table."""
     return f"| {' | '.join(cells)} |"

@@ -83,7 +83,7 @@ CLASSICAL: Mapping[str, _Build] = MappingProxyType({
 OTHERS: Mapping[str, _Build] = MappingProxyType({
     **CLASSICAL,
     **{
-        name: (lambda build: lambda: build(BUDGET))(build)
+        name: partial(build, BUDGET)
         for name, build in {
             "lstm": lstm, "mcnn": mcnn, "dblstm-ws": dblstm_ws, "csi-net": csi_net, "ssc-net": ssc_net,
             "vit": vit, "cu-net": cu_net, "deep-ten": deep_ten, "dep": dep,

@@ -1,6 +1,7 @@
 """ViT: vision transformer (Dosovitskiy et al. 2021, arXiv 2010.11929).
 
-Patches of 16 pixels and a class token go through pre-norm blocks; the class token is the feature.
+Patches of 32 pixels, a region of ISiC-Net, and a class token go through pre-norm blocks; the class token
+is the feature.
 """
 
 import numpy as np
@@ -10,7 +11,7 @@ from models.baselines.network_fitting import Budget, NetworkMethod
 from models.isic_net import EncoderBlock
 from models.mindspore_import import ms, nn, ops
 
-_PATCH_PX = 16
+_PATCH_PX = 32
 
 
 def vit(budget: Budget) -> NetworkMethod:

@@ -41,6 +41,7 @@ class TrainingSettings:
         signals: spectra without image in a batch.
         paired: spectra with image in a batch; 0 if the network reads no image.
         patience: epochs without progress after which to stop.
+        steps: of an epoch; None for as many as show each image once, within limits.
     """
 
     seed: int = 0
@@ -51,6 +52,7 @@ class TrainingSettings:
     signals: int = 48
     paired: int = 16
     patience: int = 15
+    steps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +138,20 @@ def _epoch(
     generator: np.random.Generator,
 ) -> float:
     """Run one epoch and return its mean loss."""
-    drawn = (
-        len(training.with_image) / settings.paired if settings.paired else len(training) / settings.signals
-    )
-    steps = int(np.clip(math.ceil(drawn), _MIN_STEPS, _MAX_STEPS))
+    steps = settings.steps or _steps_for(training, settings)
     losses = []
     for number in range(steps):
         rate = settings.learning_rate * rate_factor(_done(progress, settings, number / steps))
         batch = draw_batch(training, weights, settings.signals, settings.paired, generator)
         losses.append(step(rate, batch.signal, batch.shares, *_image_of(batch)))
     return float(np.mean(losses))
+
+
+def _steps_for(training: Examples, settings: TrainingSettings) -> int:
+    drawn = (
+        len(training.with_image) / settings.paired if settings.paired else len(training) / settings.signals
+    )
+    return int(np.clip(math.ceil(drawn), _MIN_STEPS, _MAX_STEPS))
 
 
 def _image_of(batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -93,8 +93,8 @@ def train_isic_net(
     require_learnable(examples, folders)
     split = split_examples(examples, seed)
     few = split.calibrate is None
-    config = _configuration(len(examples.fibres), parts, reads_image=scale is not None, few=few)
-    settings = _settings(seed, epochs, minutes, config.image)
+    config = configuration(len(examples.fibres), parts, reads_image=scale is not None, few=few)
+    settings = training_settings(seed, epochs, minutes, config.image)
     training = examples.take(split.train)
     work = out.with_name(out.name + ".training")
     net, progress = fit_network(training, examples.take(split.validate), config, settings, work)
@@ -144,7 +144,10 @@ def _main_fibres(examples: Examples) -> list[str]:
     return [examples.fibres[index] for index in examples.shares.argmax(axis=1)]
 
 
-def _settings(seed: int, epochs: int | None, minutes: float | None, reads_image: bool) -> TrainingSettings:
+def training_settings(
+    seed: int, epochs: int | None, minutes: float | None, reads_image: bool
+) -> TrainingSettings:
+    """Return the default settings of a network that reads images or does not."""
     default = TrainingSettings(seed=seed, minutes=minutes)
     return replace(
         default,
@@ -161,7 +164,8 @@ def _micrographs(datasets: Sequence[Dataset]) -> int:
     )
 
 
-def _configuration(fibres: int, parts: Parts, reads_image: bool, few: bool) -> IsicNetConfig:
+def configuration(fibres: int, parts: Parts, reads_image: bool, few: bool) -> IsicNetConfig:
+    """Return the network for this many fibres; with a memory where specimens are `few`."""
     return IsicNetConfig(
         fibres=fibres,
         bands=BANDS,
