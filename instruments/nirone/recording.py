@@ -152,6 +152,8 @@ def _exchanges(raw: bytes) -> Iterator[Exchange]:
             size, behind = raw.find(b"\r\n", start, start + MAX_LINE) - start, 2
         if not command or size < 0 or start + size > len(raw):
             raise ProtocolError(f"the recorded scan is damaged at byte {place} of {len(raw)}")
+        if not block:
+            _text(raw[start : start + size])  # a line end that was lost would join two exchanges
         yield Exchange(command, raw[start : start + size])
         place = start + size + behind
 

@@ -41,7 +41,7 @@ class LineCounts:
     """What a line device did since the station started.
 
     Attributes:
-        announced: specimens that were taken up for inspection.
+        announced: specimens that the line announced.
         missed: specimens that passed without an inspection.
         unassigned: measurements made while the line could not say what lies there.
         repeated: announcements dropped because they had just been made.

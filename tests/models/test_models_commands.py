@@ -121,7 +121,9 @@ def test_a_damaged_model_is_listed_with_what_is_wrong(station: Station) -> None:
 
 
 def test_a_name_that_is_not_there_is_answered_with_those_that_are(station: Station) -> None:
-    require_one_line(station.models("show", "isic-net-0"), 2, '"isic-net-0"', "expected one of isic-net-1")
+    require_one_line(
+        station.models("show", "isic-net-0"), 2, '"isic-net-0"', f"expected one of {RELEASED.name}"
+    )
 
 
 def test_two_different_models_of_one_name_are_refused(station: Station) -> None:

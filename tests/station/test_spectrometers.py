@@ -70,6 +70,18 @@ def test_a_spectrometer_on_its_port_is_found_by_its_driver(
     assert any("reference" in reason for reason in inspected.document["reasons"])
 
 
+@pytest.mark.parametrize("kind", RANGES)
+def test_the_emulator_says_where_it_is_and_ends_with_its_input(kind: str) -> None:
+    emulated = qc_daemon("emulate", kind, "--fault", "no_reply=1")
+    assert (emulated.status, emulated.err) == (0, "")
+    assert set(emulated.document) == {"port", "serial"}
+    assert emulated.document["serial"] == "VIRTUAL"
+    refused = qc_daemon("emulate", kind, "--fault", "sulks")
+    assert refused.status == 2
+    assert 'fault "sulks" is not known; expected one of' in refused.err
+    assert refused.err.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("section", "message"),
     [
