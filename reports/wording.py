@@ -142,8 +142,23 @@ _REASONS: Mapping[ReasonCode, tuple[Words, Words]] = {
             "清晰度 {value:.1e}，下限 {limit:.1e}", "focus measure {value:.1e}, at least {limit:.1e} expected"
         ),
     ),
+    ReasonCode.UNDEREXPOSED: (
+        Words("图像过暗", "The image is too dark"),
+        Words("平均灰度 {value:.0f}，下限 {limit:.0f}", "mean grey {value:.0f}, at least {limit:.0f} expected"),
+    ),
+    ReasonCode.OVEREXPOSED: (
+        Words("图像过亮", "The image is too bright"),
+        Words("平均灰度 {value:.0f}，上限 {limit:.0f}", "mean grey {value:.0f}, limit {limit:.0f}"),
+    ),
+    ReasonCode.FLAT_FIELD_UNFIT: (
+        Words(
+            "平场校正图与图像不符（{subject}），请重新采集",
+            "The flat field does not fit the image ({subject}); take it anew",
+        ),
+        _NO_FIGURES,
+    ),
     ReasonCode.CLIPPED: (
-        Words("图像过曝或欠曝", "The image is over- or underexposed"),
+        Words("图像有过多像素全黑或全白", "Too many pixels of the image are black or white"),
         Words(
             "截断像素 {value:.1f} %，上限 {limit:.1f} %",
             "{value:.1f} % of pixels clipped, limit {limit:.1f} %",

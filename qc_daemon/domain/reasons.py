@@ -23,7 +23,10 @@ class ReasonCode(StrEnum):
     FRAME_FROZEN = "frame_frozen"
     FRAME_UNIFORM = "frame_uniform"
     UNFOCUSED = "unfocused"
+    UNDEREXPOSED = "underexposed"
+    OVEREXPOSED = "overexposed"
     CLIPPED = "clipped"
+    FLAT_FIELD_UNFIT = "flat_field_unfit"
     TOO_MUCH_DEBRIS = "too_much_debris"
     # the model's answer
     NOVEL = "novel"
