@@ -1,4 +1,4 @@
-"""Quality gates: may this scan, this reference, this frame be used? Each "no" is a `Reason`.
+"""Quality gates: may this scan, this frame be used? Each "no" is a `Reason`.
 
 The limits are defaults measured on real scans and frames, with their source beside them; a
 station may set its own in the configuration.
@@ -6,7 +6,6 @@ station may set its own in the configuration.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from qc_daemon.domain.focus import focus_measure, grey_levels
 from qc_daemon.domain.image import CleanedImage, Frame
 from qc_daemon.domain.reasons import Reason, ReasonCode
-from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, Spectrum, WhiteReference, same_axis
+from qc_daemon.domain.spectrum import Scan, Spectrum
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +26,12 @@ class ScanLimits:
         no_specimen_absorbance: an empty view of the NIRscan Nano reads 1.04..1.62 with little shape.
         no_specimen_spread: spread (5th to 95th percentile) below which absorbance has no shape.
         min_valid_share: least share of bands that must carry an absorbance.
-        max_reference_age_s: a white reference older than this is not used.
     """
 
     saturated_share: float = 0.98
     no_specimen_absorbance: float = 1.0
     no_specimen_spread: float = 0.8
     min_valid_share: float = 0.9
-    max_reference_age_s: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,31 +60,6 @@ class FrameLimits:
     max_clipped_percent: float = 0.5
     min_focus: float = 4e-6
     max_filled_percent: float = 30.0
-
-
-def assess_reference(
-    white: WhiteReference | None,
-    scan: Scan,
-    instrument: InstrumentIdentity,
-    at: datetime,
-    limits: ScanLimits,
-) -> Iterator[Reason]:
-    """Yield what forbids to use `white` for a scan taken `at` that time.
-
-    A factory reference has no age that the station could know, and was taken with the maker's own
-    settings; only its axis must agree. Its source is stated in the report.
-    """
-    if white is None:
-        yield Reason(ReasonCode.NO_REFERENCE)
-        return
-    if white.instrument.serial != instrument.serial:
-        yield Reason(ReasonCode.REFERENCE_OTHER_INSTRUMENT, white.instrument.serial)
-    comparable = white.source == "factory" or white.scan.settings.comparable_with(scan.settings)
-    if not (comparable and same_axis(white.scan.wavelength_nm, scan.wavelength_nm)):
-        yield Reason(ReasonCode.REFERENCE_OTHER_SETTING, white.scan.settings.config_name)
-    age_s = (at - white.taken_at).total_seconds()
-    if white.source == "tile" and not 0.0 <= age_s <= limits.max_reference_age_s:
-        yield Reason(ReasonCode.REFERENCE_EXPIRED, "", age_s / 60.0, limits.max_reference_age_s / 60.0)
 
 
 def assess_scan(scan: Scan, limits: ScanLimits) -> Iterator[Reason]:
