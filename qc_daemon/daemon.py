@@ -164,7 +164,7 @@ class LineLoop:
 
     def _accepted_before(self, cue: Cue) -> int | None:
         """Return the number of a specimen that a restart made the line announce again."""
-        if not cue.announced_once:
+        if not cue.may_be_stored:
             return None
         try:
             return self._work.store.accepted_as(cue.specimen.id)
