@@ -167,7 +167,9 @@ class JudgementSection(_Section):
     )
     tolerance: str = Field("GB/T 29862-2013", description="Rule of the judgement: " + " or ".join(TOLERANCES))
     max_reference_age_min: float = Field(
-        60.0, gt=0, description="A white tile reading older than this blocks results, minutes."
+        60.0,
+        gt=0,
+        description="A white tile reading older than this blocks results, minutes; at half of it one is due.",
     )
     max_filled_percent: float = Field(
         30.0, gt=0, le=100, description="Above this share of debris a micrograph is not measurable, percent."
@@ -179,6 +181,44 @@ class JudgementSection(_Section):
         if name not in TOLERANCES:
             raise ValueError("expected " + " or ".join(f'"{known}"' for known in TOLERANCES))
         return name
+
+
+class CalibrationSection(_Section):
+    """Tiles, standards and limits of calibration."""
+
+    white_tile: Path | None = Field(
+        None,
+        description="Certificate of the white tile: CSV with wavelength_nm, reflectance; its name is the id.",
+    )
+    grey_tile: Path | None = Field(None, description="The same of the grey tile for checks.")
+    wavelength_standard: Path | None = Field(
+        None, description="Certified peaks of the wavelength standard: CSV with wavelength_nm."
+    )
+    temperature_change_c: float = Field(
+        2.0, gt=0, description="A white reference is due after a change of temperature by this, °C."
+    )
+    lamp_change_percent: float = Field(
+        1.0, gt=0, description="A white reference is due after a change of the lamp monitor by this, percent."
+    )
+    tile_limit_percent: float = Field(
+        2.0, gt=0, description="Grey tile: further off is out of control at once, percent reflectance."
+    )
+    wavelength_limit_nm: float = Field(
+        1.0, gt=0, description="Wavelength standard: a peak further off is out of control at once, nm."
+    )
+    check_every_h: float = Field(24.0, gt=0, description="How often checks and a dark scan are due, hours.")
+    baseline_checks: int = Field(
+        10, ge=5, description="So many checks in control make the limits of a control chart."
+    )
+    ewma_weight: float = Field(
+        0.3, gt=0, le=1, description="Weight of the newest check in the moving average of a chart."
+    )
+    ewma_width: float = Field(
+        3.0, gt=0, description="Half width of that average's limits, in its standard deviations."
+    )
+    transfer: Path | None = Field(
+        None, description="File of `qc-daemon calibrate transfer`, applied to each spectrum before inference."
+    )
 
 
 class Config(BaseSettings):
@@ -196,6 +236,7 @@ class Config(BaseSettings):
     plc: PlcSection | None = None
     scanner: ScannerSection | None = None
     judgement: JudgementSection = JudgementSection()
+    calibration: CalibrationSection = CalibrationSection()
 
     @model_validator(mode="after")
     def _instruments_named_once(self) -> "Config":

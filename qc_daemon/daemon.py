@@ -28,6 +28,7 @@ from qc_daemon.domain.ports import (
     ReportWriter,
     Trigger,
 )
+from qc_daemon.domain.spectrum import Scan
 from qc_daemon.domain.waits import growing_waits
 from qc_daemon.pipeline import Inspection, Judges, Station, certify, conclude, glance, inspect_specimen
 from qc_daemon.references import renew_reference
@@ -61,7 +62,6 @@ class Workplace:
     report_writer: ReportWriter
     line: Line
     open_instruments: Callable[[], AbstractContextManager[Instruments]]
-    renew_reference_after_s: float
 
 
 class LineLoop:
@@ -75,6 +75,7 @@ class LineLoop:
         self._line_health = LineHealth("", "", "", LineCounts())  # nothing is known yet
         self._missed_before = 0
         self._undecidable: set[int] = set()
+        self._last_scan: Scan | None = None
 
     def stop(self) -> None:
         """Finish the inspection that is running and return from `run`."""
@@ -116,7 +117,8 @@ class LineLoop:
                 work.store,
                 work.judges.clock,
                 work.judges.new_id,
-                work.renew_reference_after_s,
+                work.judges.reference_limits,
+                self._last_scan,
             )
             cue = self._await_cue(station)
             if cue is not None:
@@ -157,11 +159,12 @@ class LineLoop:
             self._trigger.refuse(cue, NoVerdict.SPECTROMETER)
             raise
         self._trigger.answer(cue, inspection.conclusion)
+        self._last_scan = inspection.acquisition.scan
         self._publish(inspection)
 
     def _accepted_before(self, cue: Cue) -> int | None:
         """Return the number of a specimen that a restart made the line announce again."""
-        if not cue.announced_once:
+        if not cue.may_be_stored:
             return None
         try:
             return self._work.store.accepted_as(cue.specimen.id)
@@ -194,7 +197,10 @@ class LineLoop:
             if number in self._undecidable:
                 continue
             try:
-                store.add_conclusion(number, conclude(self._work.judges, store.load_acquisition(number)))
+                acquisition = store.load_acquisition(number)
+                serial, at = acquisition.spectrometer.serial, acquisition.triggered_at
+                standing = store.calibration_standing(serial, at)
+                store.add_conclusion(number, conclude(self._work.judges, acquisition, standing))
                 log.info("concluded late", number=number)
             except Unavailable:
                 raise
@@ -255,10 +261,22 @@ class LineLoop:
 
     def _announce(self, instruments: Instruments) -> None:
         self._clear("instrument")
+        self._note_reconnection(instruments.spectrometer.identity.serial)
         self._board.instrument("spectrometer", "connected", instruments.spectrometer.identity.serial)
         if instruments.camera is not None:
             self._board.instrument("camera", "connected", instruments.camera.identity.serial)
         self._become(StationState.RUNNING)
+
+    def _note_reconnection(self, serial: str) -> None:
+        """Have it in the history that the spectrometer was gone: its white reference is due then."""
+        before = self._board.status.instruments.get("spectrometer")
+        if before is None or before.state != "lost":
+            return
+        self._last_scan = None
+        try:
+            self._work.store.add_reconnection(serial, self._work.judges.clock.now())
+        except StoreUnavailable as error:
+            self._store_trouble(error)
 
     def _lose_instruments(self, error: InstrumentError) -> None:
         log.warning("instrument lost", error=str(error))

@@ -35,9 +35,7 @@ def demonstrate(workplace: Workplace, line: RecordedLine) -> Iterator[Shown]:
     with workplace.open_instruments() as instruments:
         spectrometer = instruments.spectrometer
         station = Station(spectrometer, instruments.camera, judges, store)
-        renew_reference(
-            spectrometer, line, store, judges.clock, judges.new_id, workplace.renew_reference_after_s
-        )
+        renew_reference(spectrometer, line, store, judges.clock, judges.new_id, judges.reference_limits, None)
         while (specimen := line.next_specimen()) is not None:
             if line.reference_changed():
                 take_factory_reference(spectrometer, store, judges.clock, judges.new_id)

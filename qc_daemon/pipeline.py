@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from qc_daemon.domain.calibration import CalibrationStanding
 from qc_daemon.domain.composition import Composition
 from qc_daemon.domain.errors import InstrumentError
 from qc_daemon.domain.image import CleanedImage, Frame
-from qc_daemon.domain.inspection import Acquisition, Conclusion, ReportFile, Specimen
+from qc_daemon.domain.inspection import Acquisition, Conclusion, ModelVersion, ReportFile, Specimen
 from qc_daemon.domain.ports import (
     Clock,
     CompositionPredictor,
@@ -28,11 +29,11 @@ from qc_daemon.domain.quality import (
     ScanLimits,
     assess_cleaned,
     assess_frame,
-    assess_reference,
     assess_scan,
     assess_spectrum,
 )
 from qc_daemon.domain.reasons import Reason, ReasonCode
+from qc_daemon.domain.reference_validity import ReferenceLimits, reference_validity
 from qc_daemon.domain.spectrum import (
     InstrumentIdentity,
     Scan,
@@ -40,6 +41,7 @@ from qc_daemon.domain.spectrum import (
     WhiteReference,
     absorbance_spectrum,
 )
+from qc_daemon.domain.transfer import Transfer, transferred
 from qc_daemon.domain.verdict import Tolerance, judge
 
 T = TypeVar("T")
@@ -47,13 +49,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Judges:
-    """Everything that turns facts into an opinion; swapping it never touches the facts."""
+    """Everything that turns facts into an opinion; swapping it never touches the facts.
+
+    `transfer` makes spectra look like those of another unit before anything is inferred, if there is one.
+    """
 
     cleaner: ImageCleaner
     predictor: CompositionPredictor
     defect_detector: DefectDetector
     tolerance: Tolerance
     scan_limits: ScanLimits
+    reference_limits: ReferenceLimits
+    transfer: Transfer | None
     frame_limits: FrameLimits
     software_version: str
     clock: Clock
@@ -88,7 +95,8 @@ def inspect_specimen(station: Station, specimen: Specimen) -> Inspection:
     acquisition = acquire(station, specimen)
     # The raw data is safe before any model runs.
     accepted, accept_seconds = _timed(clock, lambda: store.add_acquisition(acquisition))
-    conclusion = conclude(station.judges, acquisition)
+    standing = store.calibration_standing(acquisition.spectrometer.serial, acquisition.triggered_at)
+    conclusion = conclude(station.judges, acquisition, standing)
     _, record_seconds = _timed(clock, lambda: store.add_conclusion(accepted.number, conclusion))
     return Inspection(accepted.number, accepted.at, acquisition, conclusion, accept_seconds, record_seconds)
 
@@ -141,16 +149,22 @@ def acquire(station: Station, specimen: Specimen) -> Acquisition:
     )
 
 
-def conclude(judges: Judges, acquisition: Acquisition) -> Conclusion:
-    """Draw a conclusion from stored facts: calibrate, gate, clean, infer, find defects, judge."""
+def conclude(judges: Judges, acquisition: Acquisition, standing: CalibrationStanding) -> Conclusion:
+    """Draw a conclusion from stored facts: calibrate, gate, clean, infer, find defects, judge.
+
+    Args:
+        judges: who draws it.
+        acquisition: what was measured.
+        standing: what the store knew of the spectrometer when it measured.
+    """
     started_s = judges.clock.monotonic_s()
-    spectrum, scan_findings = calibrated_spectrum(acquisition, judges.scan_limits)
+    spectrum, scan_findings = _spectrum_of_unit(judges, acquisition, standing)
     cleaned, image_findings = _cleaned_image(judges, acquisition)
     measurable = cleaned if not image_findings else None
     composition = judges.predictor.predict(spectrum, measurable) if spectrum is not None else None
     outside = _outside_validity(judges, acquisition, spectrum, composition)
     defects = judges.defect_detector.find(measurable) if measurable is not None else ()
-    findings = scan_findings + image_findings + outside
+    findings = scan_findings + standing.out_of_control + image_findings + outside
     return Conclusion(
         id=judges.new_id(),
         acquisition_id=acquisition.id,
@@ -159,7 +173,7 @@ def conclude(judges: Judges, acquisition: Acquisition) -> Conclusion:
         defects=defects,
         tolerance=judges.tolerance,
         verdict=judge(composition, acquisition.specimen.label, judges.tolerance, findings),
-        models=(judges.cleaner.version, judges.predictor.version, judges.defect_detector.version),
+        models=_models(judges),
         software_version=judges.software_version,
         concluded_at=judges.clock.now(),
         infer_seconds=judges.clock.monotonic_s() - started_s,
@@ -177,28 +191,52 @@ def glance(station: Station) -> Spectrum | None:
     scan, identity = station.spectrometer.measure(), station.spectrometer.identity
     white = station.store.current_reference(identity.serial)
     judges = station.judges
-    spectrum, _ = _calibrated(scan, white, identity, judges.clock.now(), judges.scan_limits)
+    spectrum, _ = _calibrated(judges, scan, white, identity, judges.clock.now(), CalibrationStanding())
     return spectrum
 
 
-def calibrated_spectrum(
-    acquisition: Acquisition, limits: ScanLimits
+def _spectrum_of_unit(
+    judges: Judges, acquisition: Acquisition, standing: CalibrationStanding
 ) -> tuple[Spectrum | None, tuple[Reason, ...]]:
-    """Return the absorbance of an acquisition, or None, and everything that forbids to use it."""
-    return _calibrated(
-        acquisition.scan, acquisition.white, acquisition.spectrometer, acquisition.triggered_at, limits
+    """Return the absorbance to infer from, or None, and everything that is to be said of it."""
+    instrument = acquisition.spectrometer
+    spectrum, findings = _calibrated(
+        judges, acquisition.scan, acquisition.white, instrument, acquisition.triggered_at, standing
     )
+    transfer = judges.transfer
+    if transfer is None:
+        return spectrum, findings
+    if transfer.source_serial != instrument.serial:
+        return None, (*findings, Reason(ReasonCode.TRANSFER_OTHER_INSTRUMENT, transfer.source_serial))
+    return transferred(spectrum, transfer) if spectrum is not None else None, findings
 
 
 def _calibrated(
-    scan: Scan, white: WhiteReference | None, instrument: InstrumentIdentity, at: datetime, limits: ScanLimits
+    judges: Judges,
+    scan: Scan,
+    white: WhiteReference | None,
+    instrument: InstrumentIdentity,
+    at: datetime,
+    standing: CalibrationStanding,
 ) -> tuple[Spectrum | None, tuple[Reason, ...]]:
-    findings = [*assess_scan(scan, limits), *assess_reference(white, scan, instrument, at, limits)]
-    if findings or white is None:
+    validity = reference_validity(
+        white, scan, instrument, at, standing.reconnected_at, judges.reference_limits
+    )
+    findings = [*assess_scan(scan, judges.scan_limits), *validity.reasons]
+    if white is None or any(finding.blocks_inference for finding in findings):
         return None, tuple(findings)
     spectrum = absorbance_spectrum(scan, white)
-    findings += assess_spectrum(spectrum, limits)
-    return (None if findings else spectrum), tuple(findings)
+    unusable = tuple(assess_spectrum(spectrum, judges.scan_limits))
+    return (None if unusable else spectrum), (*findings, *unusable)
+
+
+def _models(judges: Judges) -> tuple[ModelVersion, ...]:
+    models = (judges.cleaner.version, judges.predictor.version, judges.defect_detector.version)
+    transfer = judges.transfer
+    if transfer is None:
+        return models
+    name = f"{transfer.source_serial} as {transfer.target_serial}: {transfer.method}"
+    return (*models, ModelVersion("transfer", name, transfer.digest))
 
 
 def _outside_validity(

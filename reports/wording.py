@@ -94,11 +94,11 @@ _REASONS: Mapping[ReasonCode, tuple[Words, Words]] = {
         ),
     ),
     ReasonCode.NO_REFERENCE: (
-        Words("没有白参考", "There is no white reference"),
+        Words("无有效参考：没有白参考", "Unreferenced: there is no white reference"),
         _NO_FIGURES,
     ),
     ReasonCode.REFERENCE_EXPIRED: (
-        Words("白参考已过期", "The white reference has expired"),
+        Words("无有效参考：白参考已过期", "Unreferenced: the white reference has expired"),
         Words("已过 {value:.0f} 分钟，上限 {limit:.0f} 分钟", "{value:.0f} min old, limit {limit:.0f} min"),
     ),
     ReasonCode.REFERENCE_OTHER_INSTRUMENT: (
@@ -111,6 +111,59 @@ _REASONS: Mapping[ReasonCode, tuple[Words, Words]] = {
         Words(
             "白参考的测量设置或波长轴不同（{subject}）",
             "The white reference was taken with other settings or on another wavelength axis ({subject})",
+        ),
+        _NO_FIGURES,
+    ),
+    ReasonCode.REFERENCE_AGEING: (
+        Words("备注：应重新测量白参考", "Remark: the white reference is due"),
+        Words(
+            "已过 {value:.0f} 分钟，期限 {limit:.0f} 分钟",
+            "{value:.0f} min old, due at {limit:.0f} min",
+        ),
+    ),
+    ReasonCode.REFERENCE_TEMPERATURE: (
+        Words(
+            "备注：白参考之后仪器温度有变化",
+            "Remark: the temperature of the spectrometer has changed since the white reference",
+        ),
+        Words("{value:+.1f} °C，限值 {limit:.1f} °C", "{value:+.1f} °C, limit {limit:.1f} °C"),
+    ),
+    ReasonCode.REFERENCE_LAMP: (
+        Words("备注：白参考之后灯的亮度有变化", "Remark: the lamp has changed since the white reference"),
+        Words("{value:+.1f} %，限值 {limit:.1f} %", "{value:+.1f} %, limit {limit:.1f} %"),
+    ),
+    ReasonCode.REFERENCE_GAIN: (
+        Words(
+            "备注：白参考以另一增益测得（{subject}）",
+            "Remark: the white reference was taken with another gain ({subject})",
+        ),
+        _NO_FIGURES,
+    ),
+    ReasonCode.REFERENCE_RECONNECTED: (
+        Words(
+            "备注：白参考之后光谱仪曾断开并重新连接",
+            "Remark: the spectrometer was lost and found again since the white reference",
+        ),
+        _NO_FIGURES,
+    ),
+    ReasonCode.TILE_OUT_OF_CONTROL: (
+        Words(
+            "光谱仪失控：灰板检查（{subject}）",
+            "The spectrometer is out of control: check of the grey tile ({subject})",
+        ),
+        _NO_FIGURES,
+    ),
+    ReasonCode.WAVELENGTH_OUT_OF_CONTROL: (
+        Words(
+            "光谱仪失控：波长检查（{subject}）",
+            "The spectrometer is out of control: check of the wavelengths ({subject})",
+        ),
+        _NO_FIGURES,
+    ),
+    ReasonCode.TRANSFER_OTHER_INSTRUMENT: (
+        Words(
+            "配置的仪器转移属于另一台仪器（{subject}）",
+            "The configured transfer is of another spectrometer ({subject})",
         ),
         _NO_FIGURES,
     ),
@@ -142,8 +195,25 @@ _REASONS: Mapping[ReasonCode, tuple[Words, Words]] = {
             "清晰度 {value:.1e}，下限 {limit:.1e}", "focus measure {value:.1e}, at least {limit:.1e} expected"
         ),
     ),
+    ReasonCode.UNDEREXPOSED: (
+        Words("图像过暗", "The image is too dark"),
+        Words(
+            "平均灰度 {value:.0f}，下限 {limit:.0f}", "mean grey {value:.0f}, at least {limit:.0f} expected"
+        ),
+    ),
+    ReasonCode.OVEREXPOSED: (
+        Words("图像过亮", "The image is too bright"),
+        Words("平均灰度 {value:.0f}，上限 {limit:.0f}", "mean grey {value:.0f}, limit {limit:.0f}"),
+    ),
+    ReasonCode.FLAT_FIELD_UNFIT: (
+        Words(
+            "平场校正图与图像不符（{subject}），请重新采集",
+            "The flat field does not fit the image ({subject}); take it anew",
+        ),
+        _NO_FIGURES,
+    ),
     ReasonCode.CLIPPED: (
-        Words("图像过曝或欠曝", "The image is over- or underexposed"),
+        Words("图像有过多像素全黑或全白", "Too many pixels of the image are black or white"),
         Words(
             "截断像素 {value:.1f} %，上限 {limit:.1f} %",
             "{value:.1f} % of pixels clipped, limit {limit:.1f} %",
@@ -251,6 +321,7 @@ _TERMS: Mapping[str, Words] = {
     "composition": Words("成分", "Composition"),
     "image_cleaner": Words("图像清洁", "Image cleaning"),
     "defect_detector": Words("疵点检测", "Defects"),
+    "transfer": Words("仪器间转移", "Transfer between units"),
 }
 
 HEADINGS: Mapping[str, Words] = {

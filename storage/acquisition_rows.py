@@ -29,7 +29,7 @@ def add_acquisition_row(session: Session, facts: AcquisitionFacts) -> None:
         roll=specimen.roll,
         position_m=specimen.position_m,
         label_text=label.text if label else None,
-        spectrometer=_instrument_row(session, facts.spectrometer),
+        spectrometer=instrument_row(session, facts.spectrometer),
         raw_format=facts.raw_format,
         scan_sha256=facts.scan_sha256,
         white=reference_row(session, facts.white) if facts.white else None,
@@ -65,7 +65,7 @@ def reference_row(session: Session, facts: ReferenceFacts) -> WhiteReferenceRow:
         raw_format=facts.raw_format,
         scan_sha256=facts.scan_sha256,
         tile_reflectance_sha256=facts.tile_reflectance_sha256,
-        instrument=_instrument_row(session, facts.instrument),
+        instrument=instrument_row(session, facts.instrument),
         taken_at=facts.taken_at,
     )
     session.add(row)
@@ -79,7 +79,7 @@ def acquisition_facts_of(row: AcquisitionRow) -> AcquisitionFacts:
         accepted_at=row.accepted_at,
         id=row.id,
         specimen=Specimen(row.specimen, row.lot, row.roll, row.position_m, label_of(row)),
-        spectrometer=_identity_of(row.spectrometer),
+        spectrometer=identity_of(row.spectrometer),
         raw_format=row.raw_format,
         scan_sha256=row.scan_sha256,
         white=reference_facts_of(row.white) if row.white else None,
@@ -108,13 +108,33 @@ def reference_facts_of(row: WhiteReferenceRow) -> ReferenceFacts:
         raw_format=row.raw_format,
         scan_sha256=row.scan_sha256,
         tile_reflectance_sha256=row.tile_reflectance_sha256,
-        instrument=_identity_of(row.instrument),
+        instrument=identity_of(row.instrument),
         taken_at=row.taken_at,
     )
 
 
+def instrument_row(session: Session, identity: InstrumentIdentity) -> InstrumentRow:
+    """Return the row of a device with its firmware, added if it is new."""
+    wanted = {
+        "kind": identity.kind,
+        "model": identity.model,
+        "serial": identity.serial,
+        "firmware": identity.firmware,
+    }
+    row = session.scalar(select(InstrumentRow).filter_by(**wanted))
+    if row is None:
+        row = InstrumentRow(**wanted)
+        session.add(row)
+    return row
+
+
+def identity_of(row: InstrumentRow) -> InstrumentIdentity:
+    """Return the identity that a row was made of."""
+    return InstrumentIdentity(row.kind, row.model, row.serial, row.firmware)
+
+
 def _set_frame(session: Session, row: AcquisitionRow, frame: FrameFacts) -> None:
-    row.camera = _instrument_row(session, frame.camera)
+    row.camera = instrument_row(session, frame.camera)
     row.image_sha256 = frame.image_sha256
     row.image_width_px = frame.width_px
     row.image_height_px = frame.height_px
@@ -135,26 +155,8 @@ def _frame_facts_of(row: AcquisitionRow) -> FrameFacts | None:
         width_px=row.image_width_px,
         height_px=row.image_height_px,
         um_per_pixel=row.um_per_pixel,
-        camera=_identity_of(row.camera),
+        camera=identity_of(row.camera),
         captured_at=row.captured_at,
         captured_monotonic_s=row.captured_monotonic_s,
         repeats=row.image_repeats,
     )
-
-
-def _instrument_row(session: Session, identity: InstrumentIdentity) -> InstrumentRow:
-    wanted = {
-        "kind": identity.kind,
-        "model": identity.model,
-        "serial": identity.serial,
-        "firmware": identity.firmware,
-    }
-    row = session.scalar(select(InstrumentRow).filter_by(**wanted))
-    if row is None:
-        row = InstrumentRow(**wanted)
-        session.add(row)
-    return row
-
-
-def _identity_of(row: InstrumentRow) -> InstrumentIdentity:
-    return InstrumentIdentity(row.kind, row.model, row.serial, row.firmware)

@@ -8,13 +8,22 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from qc_daemon.domain.composition import Evidence
+from qc_daemon.domain.control_charts import IN_CONTROL
 from qc_daemon.domain.reasons import ReasonCode
 from qc_daemon.domain.verdict import judge
 from storage.acquisition_rows import acquisition_facts_of, label_of
 from storage.conclusion_rows import composition_of, tolerance_of, verdict_of
 from storage.journal_entry import facts_sha256
 from storage.open_work import Need, open_work
-from storage.tables import AcquisitionRow, ConclusionRow, QuarantineRow, ReportRow, WhiteReferenceRow
+from storage.tables import (
+    AcquisitionRow,
+    CalibrationScanRow,
+    CheckRunRow,
+    ConclusionRow,
+    QuarantineRow,
+    ReportRow,
+    WhiteReferenceRow,
+)
 
 _ROWS_AT_ONCE = 500
 # Reasons that the judgement itself gives; all others are findings that it was given.
@@ -70,7 +79,7 @@ def check_rows(session: Session) -> RowCheck:
     check.problems += _file_problems(session)
     for number, sha256 in session.execute(select(AcquisitionRow.number, AcquisitionRow.facts_sha256)):
         check.numbers[number] = sha256
-    for part in (_check_acquisitions, _check_references, _check_conclusions):
+    for part in (_check_acquisitions, _check_references, _check_calibration, _check_conclusions):
         try:
             part(session, check)
         except ValueError as error:  # a time or a code that this software never writes
@@ -131,6 +140,17 @@ def _check_references(session: Session, check: RowCheck) -> None:
         check.white_references += 1
         for sha256 in (row.scan_sha256, row.tile_reflectance_sha256):
             check.contents[sha256] = f"white reference {row.id}"
+
+
+def _check_calibration(session: Session, check: RowCheck) -> None:
+    for row in session.scalars(select(CalibrationScanRow)):
+        check.contents[row.scan_sha256] = f"calibration scan {row.id}"
+    runs = select(CheckRunRow).options(selectinload(CheckRunRow.values), joinedload(CheckRunRow.scan))
+    for run in session.scalars(runs):
+        if run.in_control != all(value.rule == IN_CONTROL for value in run.values):
+            check.problems.append(
+                f"check {run.scan.id}: its values do not agree with whether it is in control"
+            )
 
 
 def _check_conclusions(session: Session, check: RowCheck) -> None:

@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Engine, and_, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
+from qc_daemon.domain.calibration import CalibrationStanding, CheckKind, LastCalibration
+from qc_daemon.domain.control_charts import ChartPoint
 from qc_daemon.domain.errors import InputError
 from qc_daemon.domain.inspection import Acquisition, Conclusion, ReportFile
 from qc_daemon.domain.spectrum import Scan, WhiteReference
 from qc_daemon.domain.verdict import Outcome
 from storage.acquisition_rows import acquisition_facts_of, reference_facts_of
 from storage.blobs import BlobStore
+from storage.calibration_rows import chart_points, last_calibrations, standing_at
 from storage.conclusion_rows import conclusion_of
 from storage.database import database_path, database_url, one_line_errors, open_reader
 from storage.facts import AcceptedEntry, Decoders, contents_by_sha256, restore, restore_reference
@@ -170,6 +173,23 @@ class SqlInspectionReader:
             row = session.scalar(query)
             facts = None if row is None else reference_facts_of(row)
         return None if facts is None else restore_reference(facts, self._blobs.read, self._decoders)
+
+    def calibration_standing(self, serial: str, at: datetime) -> CalibrationStanding:
+        """Return what was known of a spectrometer at a moment."""
+        with self._reading() as session:
+            return standing_at(session, serial, at)
+
+    def chart(
+        self, serial: str, kind: CheckKind, standard_id: str, position_nm: float
+    ) -> tuple[ChartPoint, ...]:
+        """Return the residuals of one chart since the last reset, oldest first; a missing peak is 0."""
+        with self._reading() as session:
+            return chart_points(session, serial, kind, standard_id, position_nm)
+
+    def last_calibrations(self) -> tuple[LastCalibration, ...]:
+        """Return what was done last with each spectrometer that was ever calibrated or used."""
+        with self._reading() as session:
+            return last_calibrations(session)
 
     def find(self, key: str) -> tuple[InspectionSummary, ...]:
         """Return the inspections with that number or specimen, or whose id starts so; oldest first."""

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
+from qc_daemon.domain.calibration import CheckRun, ControlReset, DarkReference
 from qc_daemon.domain.errors import IntegrityError, StoreUnavailable
 from qc_daemon.domain.inspection import Accepted, Acquisition, Conclusion, ModelVersion, ReportFile
 from qc_daemon.domain.spectrum import Scan, WhiteReference
 from storage.acquisition_rows import add_acquisition_row, reference_row
+from storage.calibration_rows import add_check_run, add_control_reset, add_dark_scan, add_white_scan
 from storage.conclusion_contents import contents_of
 from storage.conclusion_rows import conclusion_row, model_rows, require_belonging
 from storage.database import DatabaseBusy, one_line_errors, open_writer
@@ -29,9 +31,9 @@ from storage.journal_entry import facts_sha256
 from storage.model_activations import add_activation
 from storage.open_work import set_open_work
 from storage.schema import upgrade
-from storage.station_events import add_quarantine_row, clear_alarm, raise_alarm
+from storage.station_events import add_event, add_quarantine_row, clear_alarm, raise_alarm
 from storage.station_folder import StationFolder, StationLock
-from storage.tables import AcquisitionRow, ConclusionRow, QuarantineRow, ReportRow
+from storage.tables import AcquisitionRow, ConclusionRow, QuarantineRow, ReconnectionRow, ReportRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +229,41 @@ class SqlInspectionStore(SqlInspectionReader):
             self._blobs.put(reference_contents(reference))
             with self._writing() as session:
                 reference_row(session, reference_facts(reference))
+                add_white_scan(session, reference)
+
+    def add_dark(self, dark: DarkReference) -> None:
+        """Store a scan that was taken for its dark level; raises as `add_reference` does."""
+        with self._exclusive, self._stopping_on_failure():
+            self._blobs.put([dark.scan.raw])
+            with self._writing() as session:
+                add_dark_scan(session, dark)
+
+    def add_check(self, run: CheckRun) -> None:
+        """Store a check; from now on it says whether its instrument is in control.
+
+        Raises:
+            IntegrityError: its white reference is not stored.
+            StoreUnavailable: the database does not answer, or failed.
+        """
+        with self._exclusive, self._stopping_on_failure():
+            self._blobs.put([run.scan.raw])
+            with self._writing() as session:
+                add_check_run(session, run)
+
+    def reset_control(self, reset: ControlReset) -> None:
+        """Store a person's word that an instrument may be trusted; its charts begin anew."""
+        with self._exclusive, self._stopping_on_failure(), self._writing() as session:
+            add_control_reset(session, reset)
+
+    def add_reconnection(self, serial: str, at: datetime) -> None:
+        """Record that a spectrometer was lost and found again."""
+        with self._exclusive, self._stopping_on_failure(), self._writing() as session:
+            session.add(ReconnectionRow(serial=serial, reconnected_at=at))
+
+    def add_event(self, code: str, subject: str, message: str, at: datetime) -> None:
+        """Record that something happened to the station or one of its instruments."""
+        with self._exclusive, self._stopping_on_failure(), self._writing() as session:
+            add_event(session, code, subject, message, at)
 
     def activate_model(self, model: ModelVersion) -> None:
         """Record that a model is the one to use from the next start on.

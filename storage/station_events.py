@@ -1,4 +1,4 @@
-"""What happens to the station itself: alarms that come and go, acquisitions put into quarantine."""
+"""What happens to the station itself: alarms that come and go, states of its instruments, quarantine."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +33,11 @@ def clear_alarm(session: Session, code: str, subject: str, at: datetime) -> None
     """Add the event that an alarm went, if it is active."""
     if _is_active(session, code, subject):
         session.add(StationEventRow(happened_at=at, code=code, subject=subject, active=False, message=""))
+
+
+def add_event(session: Session, code: str, subject: str, message: str, at: datetime) -> None:
+    """Add something that happened and is over: no alarm, so it is never active."""
+    session.add(StationEventRow(happened_at=at, code=code, subject=subject, active=False, message=message))
 
 
 def active_alarms(session: Session) -> tuple[Alarm, ...]:

@@ -373,3 +373,98 @@ class StationEventRow(Base):
     subject: Mapped[str]
     active: Mapped[bool]
     message: Mapped[str]
+
+
+class CalibrationScanRow(Base):
+    """A scan that was taken to calibrate or check a spectrometer, and what it says of itself.
+
+    That of a white reference has the reference's id.
+    """
+
+    __tablename__ = "calibration_scans"
+    __table_args__ = (
+        UniqueConstraint("id"),
+        CheckConstraint("kind IN ('dark', 'white', 'check')", "kind"),
+        Index(None, "instrument_id", "kind"),
+        _STRICT,
+    )
+
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str]
+    kind: Mapped[str]
+    instrument_id: Mapped[int] = mapped_column(ForeignKey("instruments.id"))
+    taken_at: Mapped[datetime]
+    raw_format: Mapped[str]
+    scan_sha256: Mapped[str]
+    config_name: Mapped[str]
+    scans_averaged: Mapped[int]
+    pga_gain: Mapped[int]
+    system_temperature_c: Mapped[float | None]
+    detector_temperature_c: Mapped[float | None]
+    humidity_percent: Mapped[float | None]
+    lamp_photodiode_counts: Mapped[int | None]
+    mean_dark_counts: Mapped[float]
+    highest_dark_counts: Mapped[float]
+    highest_counts: Mapped[float]
+
+    instrument: Mapped[InstrumentRow] = relationship()
+
+
+class CheckRunRow(Base):
+    """A check of a spectrometer against a standard."""
+
+    __tablename__ = "check_runs"
+    __table_args__ = (
+        CheckConstraint("kind IN ('tile', 'wavelength')", "kind"),
+        CheckConstraint("in_control IN (0, 1)", "in_control"),
+        _STRICT,
+    )
+
+    scan_sequence: Mapped[int] = mapped_column(
+        ForeignKey("calibration_scans.sequence"), primary_key=True, autoincrement=False
+    )
+    kind: Mapped[str]
+    standard_id: Mapped[str]
+    white_reference_sequence: Mapped[int] = mapped_column(ForeignKey("white_references.sequence"))
+    in_control: Mapped[bool]
+
+    scan: Mapped[CalibrationScanRow] = relationship()
+    values: Mapped[list["CheckValueRow"]] = relationship(order_by="CheckValueRow.position")
+
+
+class CheckValueRow(Base):
+    """One figure of a check: reflectance of a band of the tile, or place of a peak; NULL if not found."""
+
+    __tablename__ = "check_values"
+    __table_args__ = (_STRICT,)
+
+    scan_sequence: Mapped[int] = mapped_column(ForeignKey("check_runs.scan_sequence"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    position_nm: Mapped[float]
+    certified: Mapped[float]
+    measured: Mapped[float | None]
+    rule: Mapped[str]
+
+
+class ControlResetRow(Base):
+    """That a person said that a spectrometer may be trusted again, and why."""
+
+    __tablename__ = "control_resets"
+    __table_args__ = (Index(None, "serial", "sequence"), _STRICT)
+
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    serial: Mapped[str]
+    who: Mapped[str]
+    why: Mapped[str]
+    reset_at: Mapped[datetime]
+
+
+class ReconnectionRow(Base):
+    """That a spectrometer was lost and found again."""
+
+    __tablename__ = "reconnections"
+    __table_args__ = (Index(None, "serial", "reconnected_at"), _STRICT)
+
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    serial: Mapped[str]
+    reconnected_at: Mapped[datetime]

@@ -122,9 +122,41 @@ SELECT
         WHERE its.serial = i.serial
     ) AS is_current,
     (SELECT count(*) FROM acquisitions WHERE white_reference_sequence = w.sequence) AS inspections,
-    w.scan_sha256
+    w.scan_sha256, w.tile_reflectance_sha256,
+    s.config_name, s.scans_averaged, s.pga_gain,
+    s.system_temperature_c, s.detector_temperature_c, s.humidity_percent, s.lamp_photodiode_counts
 FROM white_references AS w
 JOIN instruments AS i ON i.id = w.instrument_id
+LEFT JOIN calibration_scans AS s ON s.id = w.id
+"""
+
+_DARKS = """
+SELECT
+    s.id, i.kind AS instrument_kind, i.serial AS instrument_serial, s.taken_at,
+    s.mean_dark_counts, s.highest_dark_counts,
+    s.config_name, s.scans_averaged, s.pga_gain,
+    s.system_temperature_c, s.detector_temperature_c, s.humidity_percent, s.lamp_photodiode_counts,
+    s.scan_sha256
+FROM calibration_scans AS s
+JOIN instruments AS i ON i.id = s.instrument_id
+WHERE s.kind = 'dark'
+"""
+
+_CHECKS = """
+SELECT
+    s.id, c.kind, c.standard_id,
+    i.kind AS instrument_kind, i.serial AS instrument_serial, s.taken_at,
+    v.position_nm, v.certified, v.measured, v.measured - v.certified AS residual,
+    v.rule, c.in_control, w.id AS reference_id, s.system_temperature_c, s.scan_sha256
+FROM check_values AS v
+JOIN check_runs AS c ON c.scan_sequence = v.scan_sequence
+JOIN calibration_scans AS s ON s.sequence = c.scan_sequence
+JOIN instruments AS i ON i.id = s.instrument_id
+JOIN white_references AS w ON w.sequence = c.white_reference_sequence
+"""
+
+_CONTROL_RESETS = """
+SELECT serial AS instrument_serial, who, why, reset_at FROM control_resets
 """
 
 _INSTRUMENTS = """
@@ -174,6 +206,9 @@ VIEWS: Mapping[str, str] = {
     "v_rolls": _ROLLS,
     "v_lots": _LOTS,
     "v_references": _REFERENCES,
+    "v_darks": _DARKS,
+    "v_checks": _CHECKS,
+    "v_control_resets": _CONTROL_RESETS,
     "v_instruments": _INSTRUMENTS,
     "v_models": _MODELS,
     "v_alarms": _ALARMS,

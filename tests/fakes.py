@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from builders import NANO, NOON, a_composition, a_scan
 
+from qc_daemon.domain.calibration import CalibrationStanding
 from qc_daemon.domain.composition import Composition
 from qc_daemon.domain.errors import StoreUnavailable
 from qc_daemon.domain.image import CleanedImage, Frame
@@ -21,7 +22,15 @@ from qc_daemon.domain.inspection import (
 )
 from qc_daemon.domain.quality import FrameLimits, ScanLimits
 from qc_daemon.domain.reasons import Reason
-from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, Spectrum, WhiteReference, WhiteTile
+from qc_daemon.domain.reference_validity import ReferenceLimits
+from qc_daemon.domain.spectrum import (
+    InstrumentIdentity,
+    ReflectanceTile,
+    Scan,
+    ScanConditions,
+    Spectrum,
+    WhiteReference,
+)
 from qc_daemon.domain.verdict import TOLERANCES, DeclaredLabel, parse_label
 from qc_daemon.pipeline import Judges
 
@@ -65,6 +74,9 @@ class FakeSpectrometer:
         self.factory_read += 1
         return a_scan(200_000.0)
 
+    def conditions(self) -> ScanConditions:
+        return ScanConditions()
+
 
 class FakeCamera:
     """Answers with a frame, or raises the error it was given."""
@@ -96,11 +108,17 @@ class FakeLine:
         self.brought += 1
         return Specimen(f"S-{self.brought}", "LOT-1", "R-1", 0.0, parse_label("cotton 60 polyester 40"))
 
-    def show_white_tile(self) -> WhiteTile | None:
+    def show_white_tile(self) -> ReflectanceTile | None:
         if not self._has_tile:
             return None
         self.tiles_shown += 1
-        return WhiteTile("tile-1", np.array([800.0, 1800.0]), np.array([1.0, 1.0]))
+        return ReflectanceTile("tile-1", np.array([800.0, 1800.0]), np.array([1.0, 1.0]))
+
+    def show_grey_tile(self) -> None:
+        return None
+
+    def show_wavelength_standard(self) -> None:
+        return None
 
 
 class MemoryStore:
@@ -111,9 +129,11 @@ class MemoryStore:
         self.conclusions: dict[int, list[Conclusion]] = {}
         self.reports: dict[int, ReportFile] = {}
         self.references: list[WhiteReference] = []
+        self.standing = CalibrationStanding()
         self.database_down = False
         self.journal_broken = False
         self.alarms: dict[str, str] = {}
+        self.events: list[tuple[str, str, str]] = []
 
     @property
     def accepting(self) -> bool:
@@ -145,6 +165,17 @@ class MemoryStore:
     def current_reference(self, serial: str) -> WhiteReference | None:
         own = [one for one in self.references if one.instrument.serial == serial]
         return own[-1] if own else None
+
+    def calibration_standing(self, serial: str, at: datetime) -> CalibrationStanding:
+        return self.standing
+
+    def add_event(self, code: str, subject: str, message: str, at: datetime) -> None:
+        self._require_database()
+        self.events.append((code, subject, message))
+
+    def add_reconnection(self, serial: str, at: datetime) -> None:
+        self._require_database()
+        self.standing = CalibrationStanding(at, self.standing.out_of_control)
 
     def unconcluded(self) -> Sequence[int]:
         self._require_database()
@@ -250,6 +281,8 @@ def fake_judges(clock: FakeClock, **changes: object) -> Judges:
         "defect_detector": FakeDetector(),
         "tolerance": TOLERANCES["GB/T 29862-2013"],
         "scan_limits": ScanLimits(),
+        "reference_limits": ReferenceLimits(),
+        "transfer": None,
         "frame_limits": FrameLimits(),
         "software_version": "test",
         "clock": clock,
@@ -259,14 +292,14 @@ def fake_judges(clock: FakeClock, **changes: object) -> Judges:
 
 
 def opening(*sessions: object) -> Callable[[], object]:
-    """Return an `open_instruments` that gives the sessions in turn; an Exception is raised instead."""
+    """Return an `open_spectrometer` that gives the sessions in turn; an Exception is raised instead."""
     queue = list(sessions)
 
     @contextmanager
-    def open_instruments() -> Iterator[object]:
+    def open_spectrometer() -> Iterator[object]:
         session = queue.pop(0) if len(queue) > 1 else queue[0]
         if isinstance(session, Exception):
             raise session
         yield session
 
-    return open_instruments
+    return open_spectrometer

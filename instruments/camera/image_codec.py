@@ -16,6 +16,9 @@ _SIGNATURES = (_JPEG_START, _PNG_START, b"II*\x00", b"MM\x00*")
 # A marker of a JPEG stream: inside the compressed data FF 00 is a data byte and FF D0..D7 restarts.
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 _JPEG_END = 0xD9
+_JPEG_SEGMENT = re.compile(rb"\xff+([^\x00\xff])")
+_JPEG_METADATA = frozenset((*range(0xE0, 0xF0), 0xFE))  # APP0 to APP15, COM
+_JPEG_SCAN = 0xDA
 _PNG_END = b"IEND"
 
 cv2.setLogLevel(2)  # errors only: what is wrong with an image is said once, by ImageError
@@ -40,6 +43,24 @@ def decode_image(encoded: bytes, name: str) -> NDArray[np.uint8]:
     if not _reaches_end(encoded):
         raise ImageError(f"{name}: cut off after {len(encoded)} bytes; {_EXPECTED}")
     return _as_rgb8(_decode(encoded, name), name)
+
+
+def without_metadata(encoded: bytes) -> bytes:
+    """Return a JPEG without its APPn and COM segments, where cameras write clocks and counters.
+
+    Two frames are the same picture if these bytes are equal. Other images are returned as they are.
+    """
+    if not encoded.startswith(_JPEG_START):
+        return encoded
+    kept, position = [], 2
+    while match := _JPEG_SEGMENT.match(encoded, position):
+        length = int.from_bytes(encoded[match.end() : match.end() + 2], "big")
+        if match[1][0] not in _JPEG_METADATA:
+            kept.append(encoded[position : match.end() + length])
+        position = match.end() + length
+        if match[1][0] == _JPEG_SCAN or length < 2:
+            break
+    return b"".join((*kept, encoded[position:]))
 
 
 def _reaches_end(encoded: bytes) -> bool:

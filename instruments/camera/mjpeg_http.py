@@ -4,62 +4,52 @@ OpenCV's capture is not used for these: it hands out frames from before the requ
 as if they were whole.
 """
 
+import math
 import threading
 from collections import deque
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
 from instruments.camera.http_stream import Arrival, HttpStream, checked_url
-from instruments.camera.image_codec import decode_image
+from instruments.camera.live_frames import LiveFrames, Shelf
 from instruments.camera.multipart import MultipartParser
-from qc_daemon.domain.errors import ImageError, InstrumentError, LinkTimeout, ProtocolError
+from qc_daemon.domain.errors import InstrumentError
 from qc_daemon.domain.image import Frame
 from qc_daemon.domain.ports import Clock
 from qc_daemon.domain.spectrum import InstrumentIdentity
 
 # A JPEG of 20 megapixels; a part that grows beyond it will not end.
 _MAX_FRAME_BYTES = 16 * 2**20
-# Frames that are kept because someone may still ask for the first one after a moment of the past.
-_KEPT_BYTES = 32 * 2**20
+# The clock of a camera may run slow by so much; quartz is good to 50 in a million.
+_CLOCK_DRIFT = 200e-6
 
 
 class MjpegHttpCamera:
     """A camera at an http URL; a context manager.
 
     A thread reads the stream all the time, so that nothing waits in the system's buffers and grows
-    old, and keeps the frames of the last seconds. It connects when the first frame is asked for, and
-    again at the next call after the connection was lost.
+    old. It connects when the first frame is asked for, and again at the next call after the connection
+    was lost.
 
     Args:
         url: of a ``multipart/x-mixed-replace`` stream of JPEGs.
         um_per_pixel: size of a pixel on the specimen, in µm.
         clock: gives times of capture; must run on real time.
         timeout_s: how long to wait for a connection, between bytes, and for a frame.
-        still_source: whether the camera sends stored files. A sensor never sends the same bytes twice
-            in a row, so `Frame.repeats` counts the frames of the stream; a file is sent again and
-            again, so only frames that were handed out are counted then.
     """
 
-    def __init__(
-        self,
-        url: str,
-        um_per_pixel: float,
-        clock: Clock,
-        timeout_s: float = 5.0,
-        *,
-        still_source: bool = False,
-    ) -> None:
+    def __init__(self, url: str, um_per_pixel: float, clock: Clock, timeout_s: float = 5.0) -> None:
         self._address = checked_url(url)
-        self._url = url
-        self._um_per_pixel = um_per_pixel
-        self._clock = clock
-        self._timeout_s = timeout_s
-        self._still_source = still_source
-        self._shelf = _Shelf()
-        self._reader: _Reader | None = None
-        self._handed_out: Frame | None = None
+
+        camera_clock = _CameraClock()
+
+        def start_reader(shelf: Shelf) -> "_Reader":
+            reader = _Reader(url, timeout_s, clock, camera_clock, shelf)
+            reader.start()
+            return reader
+
+        self._frames = LiveFrames(url, start_reader, um_per_pixel, clock, timeout_s)
 
     def __enter__(self) -> Self:
         return self
@@ -67,9 +57,7 @@ class MjpegHttpCamera:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._reader is not None:
-            self._reader.stop()
-            self._reader = None
+        self._frames.stop()
 
     @property
     def identity(self) -> InstrumentIdentity:
@@ -79,135 +67,29 @@ class MjpegHttpCamera:
     def frame_after(self, monotonic_s: float) -> Frame:
         """Return the first whole frame that began to arrive after that moment of the monotonic clock.
 
-        The time that the camera itself takes from exposure to sending is not known to the station.
+        A stream that stamps its frames (``X-Timestamp``) tells when it falls behind. The time that a
+        camera takes from exposure to sending is not known to the station otherwise.
 
         Raises:
             InstrumentError: no such frame within `timeout_s`: the camera is not there, stalls, closed
-                the stream, or what it sends are no whole JPEGs.
+                the stream, is behind, or what it sends are no whole JPEGs.
         """
-        deadline_s = self._clock.monotonic_s() + self._timeout_s
-        number = 0
-        damage: ImageError | None = None
-        while True:
-            try:
-                stored = self._next_stored(monotonic_s, number, deadline_s)
-            except LinkTimeout as error:
-                raise (ProtocolError(str(damage)) if damage else error) from error
-            try:
-                return self._hand_out(stored)
-            except ImageError as error:
-                damage, number = error, stored.number
-
-    def _next_stored(self, after_s: float, after_number: int, deadline_s: float) -> "_StoredFrame":
-        """Return the first frame after that moment and number.
-
-        A connection that was lost before this call, or is found lost by it, is made anew once.
-        """
-        started_here = False
-        with self._shelf.changed:
-            while (stored := self._shelf.first(after_s, after_number)) is None:
-                if self._shelf.failure is not None and started_here:
-                    raise self._shelf.failure
-                if self._reader is None or not self._reader.is_alive() or self._shelf.failure is not None:
-                    self._start_reader()
-                    started_here = True
-                left_s = deadline_s - self._clock.monotonic_s()
-                if left_s <= 0.0:
-                    raise LinkTimeout(f"{self._url}: no frame within {self._timeout_s:g} s")
-                self._shelf.changed.wait(left_s)
-        return stored
-
-    def _start_reader(self) -> None:
-        self._shelf.failure = None
-        self._reader = _Reader(self._url, self._timeout_s, self._clock, self._shelf)
-        self._reader.start()
-
-    def _hand_out(self, stored: "_StoredFrame") -> Frame:
-        repeats = stored.repeats
-        if self._still_source:
-            last = self._handed_out
-            repeats = last.repeats + 1 if last is not None and last.encoded == stored.encoded else 0
-        self._handed_out = Frame(
-            encoded=stored.encoded,
-            pixels=decode_image(stored.encoded, f"frame of {self._url}"),
-            um_per_pixel=self._um_per_pixel,
-            camera=self.identity,
-            captured_at=stored.captured_at,
-            captured_monotonic_s=stored.captured_s,
-            repeats=repeats,
-        )
-        return self._handed_out
-
-
-@dataclass(frozen=True, slots=True)
-class _StoredFrame:
-    """A part of the stream, not decoded yet.
-
-    Attributes:
-        number: counts the frames of this camera from 1.
-        not_before_s: a moment at which nothing of it had come yet.
-        captured_s: when its first bytes were taken; `captured_at` the same in UTC.
-        repeats: how many frames in a row before it had the same bytes.
-    """
-
-    number: int
-    encoded: bytes
-    not_before_s: float
-    captured_s: float
-    captured_at: datetime
-    repeats: int
-
-
-class _Shelf:
-    """Frames of the last seconds, and why no more come.
-
-    The reader thread and the caller share it; whoever looks at it holds `changed`.
-    """
-
-    def __init__(self) -> None:
-        self.failure: InstrumentError | None = None
-        self.changed = threading.Condition()
-        self._frames: deque[_StoredFrame] = deque()
-        self._bytes = 0
-
-    def put(self, encoded: bytes, arrival: Arrival, captured_at: datetime) -> None:
-        """Store a frame whose first bytes were in `arrival`; the oldest make room."""
-        with self.changed:
-            last = self._frames[-1] if self._frames else None
-            self._frames.append(
-                _StoredFrame(
-                    number=last.number + 1 if last else 1,
-                    encoded=encoded,
-                    not_before_s=arrival.not_before_s,
-                    captured_s=arrival.received_s,
-                    captured_at=captured_at,
-                    repeats=last.repeats + 1 if last and last.encoded == encoded else 0,
-                )
-            )
-            self._bytes += len(encoded)
-            while self._bytes > _KEPT_BYTES and len(self._frames) > 1:
-                self._bytes -= len(self._frames.popleft().encoded)
-            self.changed.notify_all()
-
-    def fail(self, failure: InstrumentError) -> None:
-        """Note that the reader has ended."""
-        with self.changed:
-            self.failure = failure
-            self.changed.notify_all()
-
-    def first(self, after_s: float, after_number: int) -> _StoredFrame | None:
-        """Return the first frame that began to arrive after that moment and has a higher number."""
-        return next((f for f in self._frames if f.not_before_s > after_s and f.number > after_number), None)
+        return self._frames.frame_after(monotonic_s, lambda: self.identity)
 
 
 class _Reader(threading.Thread):
     """Reads one connection until it breaks or is told to stop."""
 
-    def __init__(self, url: str, timeout_s: float, clock: Clock, shelf: _Shelf) -> None:
+    recovers = False
+
+    def __init__(
+        self, url: str, timeout_s: float, clock: Clock, camera_clock: "_CameraClock", shelf: Shelf
+    ) -> None:
         super().__init__(name="mjpeg-reader", daemon=True)
         self._url = url
         self._timeout_s = timeout_s
         self._clock = clock
+        self._camera_clock = camera_clock
         self._shelf = shelf
         self._stopping = threading.Event()
 
@@ -239,4 +121,33 @@ class _Reader(threading.Thread):
                 while len(arrivals) > 1 and arrivals[1][0] <= part.offset:
                     arrivals.popleft()
                 _, first_bytes, captured_at = arrivals[0]
-                self._shelf.put(part.body, first_bytes, captured_at)
+                late_s = self._camera_clock.late_s(part.stamped_s, first_bytes.received_s)
+                self._shelf.put(
+                    part.body,
+                    first_bytes.not_before_s - late_s,
+                    first_bytes.received_s - late_s,
+                    captured_at - timedelta(seconds=late_s),
+                )
+
+
+class _CameraClock:
+    """The clock of a camera that stamps its frames, held against the station's.
+
+    The two are set independently, so only a change of their difference means something: the frame that
+    came soonest after its stamp is taken for one without delay. This is kept when the camera is opened
+    again, for then it may be behind from the first frame on.
+    """
+
+    def __init__(self) -> None:
+        self._least_difference_s = math.inf
+        self._last_received_s = 0.0
+
+    def late_s(self, stamped_s: float | None, received_s: float) -> float:
+        """Return how much later than the promptest frame this one came; 0 without a stamp."""
+        if stamped_s is None:
+            return 0.0
+        drift_s = _CLOCK_DRIFT * (received_s - self._last_received_s)
+        self._last_received_s = received_s
+        difference_s = received_s - stamped_s
+        self._least_difference_s = min(self._least_difference_s + drift_s, difference_s)
+        return difference_s - self._least_difference_s

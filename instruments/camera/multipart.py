@@ -10,15 +10,24 @@ _MAX_HEAD_BYTES = 8192
 _MAX_CHUNK_SIZE_LINE = 256
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _CONTENT_LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(.*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_TIMESTAMP = re.compile(
+    rb"^x-timestamp[ \t]*:[ \t]*(\d{1,12}(?:\.\d{1,9})?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE
+)
 _LINE_BREAK = re.compile(rb"\r?\n$")
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a multipart stream; `offset` is the place of its boundary in bytes of the stream."""
+    """One part of a multipart stream.
+
+    Attributes:
+        offset: place of its boundary in bytes of the stream.
+        stamped_s: its X-Timestamp: seconds on a clock of the camera; None if it has none.
+    """
 
     body: bytes
     offset: int
+    stamped_s: float | None = None
 
 
 class MultipartParser:
@@ -59,29 +68,34 @@ class MultipartParser:
             if closing:
                 self._drop(len(self._delimiter) + 2)
                 continue
-            body_length = yield from self._take_head()
+            head = yield from self._take_head()
+            stamped_s, body_length = _stamp_of(head), self._length_of(head)
             if body_length is None:
                 body = bytes(self._buffer[: (yield from self._find(self._delimiter, 0))])
                 self._drop(len(body))
-                yield Part(_LINE_BREAK.sub(b"", body), offset)
+                yield Part(_LINE_BREAK.sub(b"", body), offset, stamped_s)
             else:
                 yield from self._need(body_length)
                 body = bytes(self._buffer[:body_length])
                 self._drop(body_length)
-                yield Part(body, offset)
+                yield Part(body, offset, stamped_s)
 
-    def _take_head(self) -> Generator[None, None, int | None]:
-        """Drop the head of a part and return its Content-Length."""
+    def _take_head(self) -> Generator[None, None, bytes]:
+        """Drop the head of a part and return it."""
         while (end := _HEAD_END.search(self._buffer)) is None:
             if len(self._buffer) > _MAX_HEAD_BYTES:
                 raise ProtocolError(f"head of a part without an end after {_MAX_HEAD_BYTES} bytes")
             yield None
-        field = _CONTENT_LENGTH.search(self._buffer, 0, end.end())
-        value = None if field is None else bytes(field[1])
+        head = bytes(self._buffer[: end.end()])
         self._drop(end.end())
-        return None if value is None else self._checked_length(value)
+        return head
 
-    def _checked_length(self, value: bytes) -> int:
+    def _length_of(self, head: bytes) -> int | None:
+        """Return the Content-Length that a head names."""
+        field = _CONTENT_LENGTH.search(head)
+        if field is None:
+            return None
+        value = field[1]
         if not value.isdigit():
             raise ProtocolError(f"Content-Length is {value[:40]!r}, expected a number")
         if int(value) > self._max_part_bytes:
@@ -105,6 +119,11 @@ class MultipartParser:
     def _drop(self, count: int) -> None:
         del self._buffer[:count]
         self._offset += count
+
+
+def _stamp_of(head: bytes) -> float | None:
+    field = _TIMESTAMP.search(head)
+    return None if field is None else float(field[1])
 
 
 class ChunkedDecoder:

@@ -9,11 +9,16 @@ from typing import Self
 import numpy as np
 
 from instruments.emulators.process import EmulatorProcess
+from instruments.emulators.scene import GREY_REFLECTANCE, standard_peaks_nm
+from instruments.emulators.tape import read_tape
+from qc_daemon.domain.calibration import WavelengthStandard
 from qc_daemon.domain.inspection import Specimen
-from qc_daemon.domain.spectrum import WhiteTile
+from qc_daemon.domain.spectrum import ReflectanceTile
 
 # Sintered PTFE reads 0.98..0.99 between 900 and 1700 nm; the emulated tile is exact by construction.
-_TILE = WhiteTile("emulated-tile", np.array([400.0, 3000.0]), np.array([1.0, 1.0]))
+_TILE = ReflectanceTile("emulated-tile", np.array([400.0, 3000.0]), np.array([1.0, 1.0]))
+_GREY_TILE = ReflectanceTile("emulated-grey", _TILE.wavelength_nm, GREY_REFLECTANCE * _TILE.reflectance)
+_STANDARD_ID = "emulated-standard"
 
 
 class EmulatedLine:
@@ -106,9 +111,23 @@ class EmulatedLine:
         """Tell whether this row was recorded with another white reference than the row before."""
         return self._reference_changed
 
-    def show_white_tile(self) -> WhiteTile | None:
+    def show_white_tile(self) -> ReflectanceTile | None:
         """Put the white tile in front of the spectrometer, if the line has one."""
         if self._reference_of_row is not None:
             return None
         self._spectrometer.tell("present white")
         return _TILE
+
+    def show_grey_tile(self) -> ReflectanceTile | None:
+        """Put the grey tile there, if the line has one."""
+        if self._reference_of_row is not None:
+            return None
+        self._spectrometer.tell("present grey")
+        return _GREY_TILE
+
+    def show_wavelength_standard(self) -> WavelengthStandard | None:
+        """Put the wavelength standard there, if the line has one."""
+        if self._reference_of_row is not None:
+            return None
+        self._spectrometer.tell("present standard")
+        return WavelengthStandard(_STANDARD_ID, standard_peaks_nm(read_tape(self._tape).wavelength_nm))

@@ -7,9 +7,9 @@ obeys commands on its standard input, one a line ("help" lists them), answers ea
 JSON, and ends with its standard input. Once "present" is answered, no frame that begins to be sent
 shows what was there before.
 
-A healthy camera differs in every frame by sensor noise and sends JPEG. With --untouched it sends the
-files byte for byte, so frames repeat; whoever reads it must count repeats between the frames it asked
-for, not between those of the stream (`MjpegHttpCamera(still_source=True)`).
+A healthy camera differs in every frame by sensor noise, sends JPEG and stamps each frame with the time of
+its clock (X-Timestamp). With --untouched it sends the files byte for byte: to the station that is a frozen
+camera.
 """
 
 import argparse
@@ -18,11 +18,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from instruments.emulators.faults import ActiveFaults
+from instruments.emulators.mjpeg_optics import OPTICAL_FAULTS
 from instruments.emulators.mjpeg_scene import Scene, Shot, image_paths
 from qc_daemon.domain.errors import ConfigError, QcError
 
@@ -35,6 +37,9 @@ _FAULTS: Mapping[str, str] = {
     "frozen": "sends the same frame again and again, whatever is presented",
     "slow": "sends VALUE frames a second (0.5)",
     "not_found": "answers 404",
+    "stale": "falls behind: what it sends is up to VALUE seconds old (3)",
+    "all_equal": "every pixel has the grey level VALUE (128)",
+    **{name: meaning for name, (meaning, _) in OPTICAL_FAULTS.items()},
 }
 _COMMANDS = ("present N", "present nothing", "fault NAME[=VALUE]", "clear NAME", "help", "quit")
 _PATH = "/stream.mjpg"
@@ -131,7 +136,7 @@ class _StreamHandler(BaseHTTPRequestHandler):
         with self.server.scene.lock:  # from here until the head is out nothing else can be presented
             shot = self._shot()
             body = b"" if self.server.has("endless_part") else shot.encoded
-            self.wfile.write(self._head(shot.content_type, len(body)))
+            self.wfile.write(self._head(shot, len(body)))
         if self.server.has("drop"):
             body = body[: len(body) // 2]
         self.wfile.write(body + b"\r\n")
@@ -139,15 +144,15 @@ class _StreamHandler(BaseHTTPRequestHandler):
             self.wfile.write(bytes(65536))
 
     def _shot(self) -> Shot:
-        shot = self.server.scene.shoot(frozen=self.server.has("frozen"))
+        shot = self.server.scene.shoot(self.server.faults)
         if self.server.has("garbage_part"):
-            return Shot(b"\x00garbage" * 512, shot.content_type)
+            return replace(shot, encoded=b"\x00garbage" * 512)
         if self.server.has("cut_jpeg"):
-            return Shot(shot.encoded[: len(shot.encoded) // 2], shot.content_type)
+            return replace(shot, encoded=shot.encoded[: len(shot.encoded) // 2])
         return shot
 
-    def _head(self, content_type: str, length: int) -> bytes:
-        lines = [f"--{_BOUNDARY}", f"Content-Type: {content_type}"]
+    def _head(self, shot: Shot, length: int) -> bytes:
+        lines = [f"--{_BOUNDARY}", f"Content-Type: {shot.content_type}", f"X-Timestamp: {shot.taken_s:.6f}"]
         if length:
             lines.append(f"Content-Length: {length}")
         return "\r\n".join((*lines, "", "")).encode()

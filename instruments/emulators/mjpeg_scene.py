@@ -1,7 +1,9 @@
 """What an emulated camera sees: one image of a list, through a sensor that never gives a frame twice."""
 
+import time
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -11,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.camera.image_codec import decode_image
+from instruments.emulators.faults import ActiveFaults
+from instruments.emulators.mjpeg_optics import through_the_lens
 from qc_daemon.domain.errors import ConfigError, DatasetError, ImageError
 
 _JPEG = "image/jpeg"
@@ -25,14 +29,18 @@ _NOISE_MARGIN_PX = 64
 _NOISE_STEPS = (37, 23)
 _JPEG_QUALITY = 95
 _TABLE_GREY = 60  # the even dark table below the lens
+# A camera that falls behind sends so many seconds of frames in a second, up to so many seconds late.
+_BEHIND_RATE, _STALE_S = 0.5, 3.0
+_ALL_EQUAL_GREY = 128.0
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One encoded frame and its content type."""
+    """One encoded frame, its content type, and when it was taken on the camera's clock, in seconds."""
 
     encoded: bytes
     content_type: str
+    taken_s: float = 0.0
 
 
 class Scene:
@@ -55,7 +63,9 @@ class Scene:
         self._frames = 0
         self._stored, self._pixels = _read(paths[0])
         self._noise = _noise_field(self._pixels.shape)
-        self._last = self._next_shot()
+        self._behind_since_s = time.monotonic()
+        # What has been taken and not been sent yet, and the last one that was.
+        self._taken = deque([self._next_shot(ActiveFaults({}), self._behind_since_s)])
 
     def present(self, number: int) -> str:
         """Lay image `number` in front of the lens and return its name.
@@ -74,28 +84,47 @@ class Scene:
         table = np.full_like(self._pixels, _TABLE_GREY)
         self._lay(Shot(_encoded(table), _JPEG), table)
 
-    def shoot(self, *, frozen: bool) -> Shot:
-        """Return the next frame; a frozen sensor gives its last one again, whatever lies there."""
+    def shoot(self, faults: ActiveFaults) -> Shot:
+        """Return the next frame that a camera with these faults sends."""
         with self.lock:
-            if not frozen:
-                self._last = self._next_shot()
-            return self._last
+            now_s = time.monotonic()
+            if faults.value("frozen") is not None:
+                return replace(self._taken[-1], taken_s=now_s)
+            late_s = faults.value("stale", _STALE_S)
+            if late_s is None:
+                self._taken.clear()
+                self._behind_since_s = now_s
+            self._taken.append(self._next_shot(faults, now_s))
+            return self._shot_behind(now_s, late_s or 0.0)
+
+    def _shot_behind(self, now_s: float, longest_s: float) -> Shot:
+        """Return what is sent now by a camera that falls behind ever more, up to `longest_s`."""
+        behind_s = min(longest_s, _BEHIND_RATE * (now_s - self._behind_since_s))
+        while len(self._taken) > 1 and self._taken[1].taken_s <= now_s - behind_s:
+            self._taken.popleft()
+        return self._taken[0]
 
     def _lay(self, stored: Shot, pixels: NDArray[np.uint8]) -> None:
         with self.lock:
-            if pixels.shape != self._pixels.shape:
-                self._noise = _noise_field(pixels.shape)
             self._stored, self._pixels = stored, pixels
 
-    def _next_shot(self) -> Shot:
+    def _next_shot(self, faults: ActiveFaults, now_s: float) -> Shot:
         if self._untouched:
-            return self._stored
+            return replace(self._stored, taken_s=now_s)
+        pixels = through_the_lens(self._pixels, faults)
+        level = faults.value("all_equal", _ALL_EQUAL_GREY)
+        if level is not None:
+            return Shot(_encoded(np.full_like(pixels, int(level))), _JPEG, now_s)
+        return Shot(_encoded(cv2.add(pixels, self._next_noise(pixels.shape), dtype=cv2.CV_8U)), _JPEG, now_s)
+
+    def _next_noise(self, shape: tuple[int, ...]) -> NDArray[np.int16]:
+        height, width = shape[:2]
+        if self._noise.shape[:2] != (height + _NOISE_MARGIN_PX, width + _NOISE_MARGIN_PX):
+            self._noise = _noise_field(shape)
         self._frames += 1
-        height, width = self._pixels.shape[:2]
         row = self._frames * _NOISE_STEPS[0] % _NOISE_MARGIN_PX
         column = self._frames // _NOISE_MARGIN_PX * _NOISE_STEPS[1] % _NOISE_MARGIN_PX
-        noise = self._noise[row : row + height, column : column + width]
-        return Shot(_encoded(cv2.add(self._pixels, noise, dtype=cv2.CV_8U)), _JPEG)
+        return self._noise[row : row + height, column : column + width]
 
 
 def image_paths(source: Path) -> list[Path]:

@@ -28,8 +28,8 @@ from qc_daemon.domain.errors import ConfigError, QcError
 _BITS_PER_BYTE = 10  # a start bit, eight data bits, a stop bit
 _PIECE = 32  # bytes that appear at once on a paced line
 _COMMANDS = (
-    "present ROW", "present white", "present nothing", "fault NAME[=VALUE][@COMMAND]", "clear NAME",
-    "unplug", "replug", "help", "quit",
+    "present ROW", "present white", "present grey", "present standard", "present nothing",
+    "fault NAME[=VALUE][@COMMAND]", "clear NAME", "unplug", "replug", "help", "quit",
 )  # fmt: skip
 _STDIN, _STDOUT = 0, 1
 
@@ -206,12 +206,16 @@ class SerialEmulator:
         scene = self._device.scene
         if what == "white":
             scene.show_white()
+        elif what == "grey":
+            scene.show_grey()
+        elif what == "standard":
+            scene.show_standard()
         elif what == "nothing":
             scene.show_nothing()
         elif what.isdecimal():
             return scene.show_row(int(what))
         else:
-            raise ConfigError(f'present "{what}"; expected a row of the tape, white or nothing')
+            raise ConfigError(f'present "{what}"; expected a row, white, grey, standard or nothing')
         return what
 
     def _start_fault(self, text: str) -> None:

@@ -197,7 +197,7 @@ class ScannerTrigger(UnheardTrigger):
         if code is None:
             return None
         self._scanner.count(announced=1)
-        return Cue(self._specimen_of(code), announced_once=False)
+        return Cue(self._specimen_of(code), may_be_stored=False)
 
     def refuse(self, _cue: Cue, why: NoVerdict, /) -> None:
         """Count what was not measured; the person at the scanner sees no verdict."""

@@ -35,7 +35,7 @@ class IntervalTrigger(UnheardTrigger):
             self._ended = True
             return None
         self._announced += 1
-        return Cue(specimen, announced_once=False)
+        return Cue(specimen, may_be_stored=False)
 
 
 class Ticks:

@@ -8,7 +8,8 @@ each specimen from being missed or doubled, whoever restarts:
   lost its memory has lost the mark, so its count is known to have begun anew; a station that restarts
   finds the mark and its last answer, and so knows how far it had come.
 - The specimen's id is made of session and sequence number. What was accepted just before the station
-  died is announced again after the restart, found in the store by its id, and answered from there.
+  died is announced again after the restart, found in the store by its id, and answered from there. Only
+  the first specimen after such a meeting is looked for: session numbers may repeat over the years.
 """
 
 import random
@@ -55,6 +56,7 @@ class Handshake:
         self._beat_seen = -1
         self._beat_changed_s: float | None = None
         self._answer = NO_ANSWER
+        self._resuming = False  # what is due next may have been accepted before the station restarted
         self.line_state = "unknown"
         self.unreadable = ""
         self.counts = LineCounts()
@@ -66,7 +68,10 @@ class Handshake:
         self.line_state = LINE_STATES.get(reading.line_state, f"unknown ({reading.line_state})")
         missed = self._follow(reading)
         self.count(missed=missed)
-        return None if reading.sequence in (0, self._taken) else self._take(reading)
+        if reading.sequence not in (0, self._taken):
+            return self._take(reading)
+        self._resuming = False
+        return None
 
     def beats(self, now_s: float, within_s: float) -> bool:
         """Tell whether the PLC's heartbeat has changed within that time."""
@@ -116,6 +121,7 @@ class Handshake:
             self._begin_session(0)  # how far it had counted before is nobody's business
             return 0
         self.session, self._taken, self._answer = reading.session, reading.answer.sequence, reading.answer
+        self._resuming = True
         return self._follow(reading)
 
     def _count_anew(self, sequence: int) -> int:
@@ -129,6 +135,7 @@ class Handshake:
     def _begin_session(self, taken: int) -> None:
         self.session = 1 + (self.session + random.randrange(0xFFFE)) % 0xFFFF  # 1..65535, and another one
         self._taken = taken
+        self._resuming = False
 
     def _take(self, reading: PlcReading) -> DueSpecimen:
         self._taken = reading.sequence
@@ -136,7 +143,8 @@ class Handshake:
         specimen = self._specimen(reading)
         self._current.add(specimen.id)
         self.count(announced=1)
-        return DueSpecimen(reading.sequence, Cue(specimen, announced_once=True))
+        resuming, self._resuming = self._resuming, False
+        return DueSpecimen(reading.sequence, Cue(specimen, may_be_stored=resuming))
 
     def _specimen(self, reading: PlcReading) -> Specimen:
         """Return what the PLC announced; unassigned if it cannot be read whole."""

@@ -151,7 +151,7 @@ class PlcTrigger:
         self._unassigned_due_s = now_s + self._interval_s
         self._handshake.count(unassigned=1)
         moment = self._clock.now().strftime("%Y%m%dT%H%M%S.%fZ")
-        return Cue(Specimen(f"unassigned-{moment}", "", "", 0.0, None), announced_once=False)
+        return Cue(Specimen(f"unassigned-{moment}", "", "", 0.0, None), may_be_stored=False)
 
     # The thread that serves the PLC.
 

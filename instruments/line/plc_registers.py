@@ -86,7 +86,10 @@ _CAMERA_REASONS = {
     ReasonCode.FRAME_FROZEN,
     ReasonCode.FRAME_UNIFORM,
     ReasonCode.UNFOCUSED,
+    ReasonCode.UNDEREXPOSED,
+    ReasonCode.OVEREXPOSED,
     ReasonCode.CLIPPED,
+    ReasonCode.FLAT_FIELD_UNFIT,
 }
 
 

@@ -64,7 +64,7 @@ class PresenceTrigger(UnheardTrigger):
             return None
         self._armed = False
         self._announced += 1
-        return Cue(self._identify(), announced_once=False)
+        return Cue(self._identify(), may_be_stored=False)
 
     def _settled(self, seen: Spectrum | None) -> bool:
         """Tell whether the last looks saw the same thing; an empty view arms the trigger again."""

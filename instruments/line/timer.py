@@ -1,8 +1,9 @@
 """A line that says nothing: each tick of the clock is a specimen of the configured roll."""
 
+from qc_daemon.domain.calibration import WavelengthStandard
 from qc_daemon.domain.inspection import Specimen
 from qc_daemon.domain.ports import Clock
-from qc_daemon.domain.spectrum import WhiteTile
+from qc_daemon.domain.spectrum import ReflectanceTile
 from qc_daemon.domain.verdict import DeclaredLabel
 
 
@@ -20,6 +21,14 @@ class TimerLine:
         moment = self._clock.now().strftime("%Y%m%dT%H%M%S.%fZ")
         return Specimen(f"{self._roll or 'specimen'}-{moment}", self._lot, self._roll, 0.0, self._label)
 
-    def show_white_tile(self) -> WhiteTile | None:
+    def show_white_tile(self) -> ReflectanceTile | None:
         """Return None: nothing on this line moves a tile."""
+        return None
+
+    def show_grey_tile(self) -> ReflectanceTile | None:
+        """Return None, as for the white tile."""
+        return None
+
+    def show_wavelength_standard(self) -> WavelengthStandard | None:
+        """Return None, as for the white tile."""
         return None

@@ -19,7 +19,7 @@ from instruments.nirone.recording import Exchange, decode_raw_scan, record_scan
 from instruments.transport import ByteLink
 from qc_daemon.domain.errors import DeviceFault, LinkLost, ProtocolError
 from qc_daemon.domain.ports import Clock
-from qc_daemon.domain.spectrum import InstrumentIdentity, Scan
+from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, ScanConditions
 
 _KIND = "nirone"
 _LAMP_OFF = "LI0"
@@ -120,6 +120,14 @@ class NironeSensor:
     def factory_reference(self) -> None:
         """Return None: the sensor holds no white reference."""
         return
+
+    def conditions(self) -> ScanConditions:
+        """Ask for the temperature without a scan; so the sensor shows that it is still there.
+
+        Raises:
+            InstrumentError: see `measure`.
+        """
+        return ScanConditions(system_temperature_c=decode_number(self._value("St"), "temperature"))
 
     def _set_up(self) -> None:
         """Ask who the sensor is, and tell it what it forgets when it restarts."""

@@ -8,11 +8,11 @@ from instruments.listener import LinkCounters
 from instruments.ocean.codec import Checksum, Message, MessageType
 from instruments.ocean.dialogue import Dialogue
 from instruments.ocean.payloads import decode_firmware, decode_number, decode_spectrum, decode_text
-from instruments.ocean.recording import decode_raw_scan, record_scan
+from instruments.ocean.recording import conditions_of, decode_raw_scan, record_scan
 from instruments.transport import ByteLink
 from qc_daemon.domain.errors import ConfigError, DeviceFault, LinkLost, LinkTimeout, ProtocolError
 from qc_daemon.domain.ports import Clock
-from qc_daemon.domain.spectrum import InstrumentIdentity, Scan
+from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, ScanConditions
 
 _KIND = "ocean"
 _ATTEMPTS_TO_SCAN = 3
@@ -116,6 +116,14 @@ class OceanSpectrometer:
     def factory_reference(self) -> None:
         """Return None: the device holds no white reference."""
         return
+
+    def conditions(self) -> ScanConditions:
+        """Ask for the temperatures without a scan; so the device shows that it is still there.
+
+        Raises:
+            InstrumentError: see `measure`.
+        """
+        return conditions_of(self._temperatures())
 
     def _protect_replies(self) -> None:
         """Have an MD5 checksum put on every reply, and end the scan of a program that was killed."""

@@ -57,7 +57,21 @@ def decode_raw_scan(raw: bytes) -> Scan:
         dark_counts=dark,
         full_scale_counts=_full_scale(messages),
         settings=ScanSettings(f"{integration_us / 1000:g} ms", averaged, pga_gain=1),
-        conditions=_conditions(messages),
+        conditions=conditions_of(messages),
+    )
+
+
+def conditions_of(messages: list[Message]) -> ScanConditions:
+    """Return what the device said of itself in these messages; the first sensor counts as the system's.
+
+    Raises:
+        ProtocolError: a temperature is no number.
+    """
+    board = _all(messages, MessageType.ALL_TEMPERATURES)
+    cooled = _all(messages, MessageType.TEC_TEMPERATURE)
+    return ScanConditions(
+        system_temperature_c=decode_temperatures(board[0])[0] if board else None,
+        detector_temperature_c=decode_float(cooled[0], "TEC temperature") if cooled else None,
     )
 
 
@@ -85,15 +99,6 @@ def _full_scale(messages: list[Message]) -> float:
     if level <= 0:
         raise ProtocolError("the saturation level is 0, expected the end of the counts")
     return level
-
-
-def _conditions(messages: list[Message]) -> ScanConditions:
-    board = _all(messages, MessageType.ALL_TEMPERATURES)
-    cooled = _all(messages, MessageType.TEC_TEMPERATURE)
-    return ScanConditions(
-        system_temperature_c=decode_temperatures(board[0])[0] if board else None,
-        detector_temperature_c=decode_float(cooled[0], "TEC temperature") if cooled else None,
-    )
 
 
 def _one(messages: list[Message], kind: MessageType) -> bytes:

@@ -44,7 +44,9 @@ def conclude(
         raise InputError("conclude: expected either ids or --all")
     with wiring.open_archive(wiring.archive_config(config, station), model) as (judges, store):
         for number in wiring.find_numbers(store, ids or []):
-            conclusion = draw_conclusion(judges, store.load_acquisition(number))
+            acquisition = store.load_acquisition(number)
+            serial, at = acquisition.spectrometer.serial, acquisition.triggered_at
+            conclusion = draw_conclusion(judges, acquisition, store.calibration_standing(serial, at))
             store.add_conclusion(number, conclusion)
             say(f"{number}: {conclusion.verdict.outcome.value}")
 

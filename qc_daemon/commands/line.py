@@ -141,7 +141,7 @@ def inspect(
         judges, store = work.judges, work.store
         renew_reference(
             instruments.spectrometer, work.line, store, judges.clock, judges.new_id,
-            work.renew_reference_after_s,
+            judges.reference_limits, None,
         )  # fmt: skip
         work.line.next_specimen()
         inspection = inspect_specimen(

@@ -28,12 +28,12 @@ class Cue:
     """The line's word that a specimen lies there now.
 
     Attributes:
-        announced_once: the specimen's id names this one announcement. If a restart makes the line repeat
-            it, the stored inspection is the answer, and the specimen is not measured again.
+        may_be_stored: whether it may have been accepted before the station restarted. If the history has
+            the specimen's id, the stored inspection is the answer, and it is not measured again.
     """
 
     specimen: Specimen
-    announced_once: bool
+    may_be_stored: bool
 
 
 @dataclass(frozen=True, slots=True)

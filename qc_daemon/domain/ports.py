@@ -4,7 +4,16 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from qc_daemon.domain.calibration import (
+    CalibrationStanding,
+    CheckKind,
+    CheckRun,
+    ControlReset,
+    DarkReference,
+    WavelengthStandard,
+)
 from qc_daemon.domain.composition import Composition
+from qc_daemon.domain.control_charts import ChartPoint
 from qc_daemon.domain.image import CleanedImage, Frame
 from qc_daemon.domain.inspection import (
     Accepted,
@@ -17,7 +26,7 @@ from qc_daemon.domain.inspection import (
 )
 from qc_daemon.domain.line import Cue, LineHealth, NoVerdict, StationState
 from qc_daemon.domain.reasons import Reason
-from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, Spectrum, WhiteReference, WhiteTile
+from qc_daemon.domain.spectrum import InstrumentIdentity, ReflectanceTile, Scan, Spectrum, WhiteReference
 from qc_daemon.domain.verdict import DeclaredLabel
 
 # Measures what lies in front of the spectrometer now, without keeping it; None if nothing can be read.
@@ -74,14 +83,22 @@ class MicroscopeCamera(Protocol):
 
 
 class Line(Protocol):
-    """What brings fabric, and perhaps a white tile, in front of the instruments."""
+    """What brings fabric, and perhaps tiles and a standard, in front of the instruments."""
 
     def next_specimen(self) -> Specimen | None:
         """Return the specimen that now lies there; None if the line has no more."""
         ...
 
-    def show_white_tile(self) -> WhiteTile | None:
+    def show_white_tile(self) -> ReflectanceTile | None:
         """Put the white tile in front of the spectrometer; None if this line cannot."""
+        ...
+
+    def show_grey_tile(self) -> ReflectanceTile | None:
+        """Put the grey tile there; None if this line cannot."""
+        ...
+
+    def show_wavelength_standard(self) -> WavelengthStandard | None:
+        """Put the wavelength standard there; None if this line cannot."""
         ...
 
 
@@ -168,7 +185,23 @@ class DefectDetector(Protocol):
         ...
 
 
-class InspectionStore(Protocol):
+class ReferenceStore(Protocol):
+    """Keeps white references and what was known of their instruments."""
+
+    def add_reference(self, reference: WhiteReference) -> None:
+        """Store a white reference; from now on it is the valid one for its instrument."""
+        ...
+
+    def current_reference(self, serial: str) -> WhiteReference | None:
+        """Return the newest white reference of an instrument."""
+        ...
+
+    def calibration_standing(self, serial: str, at: datetime) -> CalibrationStanding:
+        """Return what was known of a spectrometer at a moment, from rows that stay."""
+        ...
+
+
+class InspectionStore(ReferenceStore, Protocol):
     """Keeps facts and opinions. One process writes."""
 
     @property
@@ -192,12 +225,8 @@ class InspectionStore(Protocol):
         """Record a report that was written for a conclusion."""
         ...
 
-    def add_reference(self, reference: WhiteReference) -> None:
-        """Store a white reference; from now on it is the valid one for its instrument."""
-        ...
-
-    def current_reference(self, serial: str) -> WhiteReference | None:
-        """Return the newest white reference of an instrument."""
+    def add_reconnection(self, serial: str, at: datetime) -> None:
+        """Record that a spectrometer was lost and found again."""
         ...
 
     def unconcluded(self) -> Sequence[int]:
@@ -226,6 +255,28 @@ class InspectionStore(Protocol):
 
     def load_conclusion(self, number: int) -> Conclusion:
         """Return the current (newest) conclusion of an acquisition."""
+        ...
+
+
+class CalibrationStore(ReferenceStore, Protocol):
+    """Keeps what a spectrometer was calibrated and checked with."""
+
+    def add_dark(self, dark: DarkReference) -> None:
+        """Store a scan taken for its dark level."""
+        ...
+
+    def add_check(self, run: CheckRun) -> None:
+        """Store a check; from now on it says whether its instrument is in control."""
+        ...
+
+    def reset_control(self, reset: ControlReset) -> None:
+        """Store a person's word that an instrument may be trusted; its charts begin anew."""
+        ...
+
+    def chart(
+        self, serial: str, kind: CheckKind, standard_id: str, position_nm: float
+    ) -> tuple[ChartPoint, ...]:
+        """Return the residuals of one chart since the last reset, oldest first."""
         ...
 
 

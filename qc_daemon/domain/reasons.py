@@ -17,13 +17,26 @@ class ReasonCode(StrEnum):
     REFERENCE_EXPIRED = "reference_expired"
     REFERENCE_OTHER_INSTRUMENT = "reference_other_instrument"
     REFERENCE_OTHER_SETTING = "reference_other_setting"
+    # the white reference should be taken anew
+    REFERENCE_AGEING = "reference_ageing"
+    REFERENCE_TEMPERATURE = "reference_temperature"
+    REFERENCE_LAMP = "reference_lamp"
+    REFERENCE_GAIN = "reference_gain"
+    REFERENCE_RECONNECTED = "reference_reconnected"
+    # the spectrometer cannot be trusted
+    TILE_OUT_OF_CONTROL = "tile_out_of_control"
+    WAVELENGTH_OUT_OF_CONTROL = "wavelength_out_of_control"
+    TRANSFER_OTHER_INSTRUMENT = "transfer_other_instrument"
     # the micrograph cannot be used
     IMAGE_MISSING = "image_missing"
     FRAME_STALE = "frame_stale"
     FRAME_FROZEN = "frame_frozen"
     FRAME_UNIFORM = "frame_uniform"
     UNFOCUSED = "unfocused"
+    UNDEREXPOSED = "underexposed"
+    OVEREXPOSED = "overexposed"
     CLIPPED = "clipped"
+    FLAT_FIELD_UNFIT = "flat_field_unfit"
     TOO_MUCH_DEBRIS = "too_much_debris"
     # the model's answer
     NOVEL = "novel"
@@ -53,6 +66,17 @@ BLOCKS_INFERENCE = frozenset(
         ReasonCode.REFERENCE_EXPIRED,
         ReasonCode.REFERENCE_OTHER_INSTRUMENT,
         ReasonCode.REFERENCE_OTHER_SETTING,
+        ReasonCode.TRANSFER_OTHER_INSTRUMENT,
+    }
+)
+# These are said, but decide nothing: the measurement stands.
+REMARKS = frozenset(
+    {
+        ReasonCode.REFERENCE_AGEING,
+        ReasonCode.REFERENCE_TEMPERATURE,
+        ReasonCode.REFERENCE_LAMP,
+        ReasonCode.REFERENCE_GAIN,
+        ReasonCode.REFERENCE_RECONNECTED,
     }
 )
 
@@ -70,3 +94,8 @@ class Reason:
     def blocks_inference(self) -> bool:
         """Tell whether nothing may be inferred from the scan."""
         return self.code in BLOCKS_INFERENCE
+
+    @property
+    def is_remark(self) -> bool:
+        """Tell whether this is only to be known, and decides nothing."""
+        return self.code in REMARKS

@@ -74,6 +74,7 @@ class Scan:
         counts: (n,) detector counts before dark subtraction.
         dark_counts: (n,) dark level of each band, same unit.
         full_scale_counts: the converter's end of range.
+        device_at: when it was taken by the instrument's own clock, which may be wrong; None if it has none.
     """
 
     raw: bytes
@@ -85,6 +86,7 @@ class Scan:
     full_scale_counts: float
     settings: ScanSettings
     conditions: ScanConditions
+    device_at: datetime | None = None
 
     def __post_init__(self) -> None:
         wavelength_nm = frozen_array(self.wavelength_nm, np.float64, (None,), "wavelength_nm")
@@ -101,8 +103,8 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WhiteTile:
-    """A white tile with its certificate: reflectance (n,) 0..1 over wavelength_nm (n,)."""
+class ReflectanceTile:
+    """A white or grey tile with its certificate: reflectance (n,) 0..1 over wavelength_nm (n,)."""
 
     id: str
     wavelength_nm: NDArray[np.float64]

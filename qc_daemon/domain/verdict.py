@@ -155,9 +155,12 @@ def judge(
     """Judge a composition against a label; `findings` are what the quality gates had to say.
 
     Any finding, a missing label, a novel specimen or a declared fibre that the model does not
-    know leads to REFER: then the station has no ground to pass or fail.
+    know leads to REFER: then the station has no ground to pass or fail. A finding that is a remark is
+    said behind the reasons and decides nothing.
     """
-    obstacles = list(findings)
+    given = list(findings)
+    remarks = tuple(finding for finding in given if finding.is_remark)
+    obstacles = [finding for finding in given if not finding.is_remark]
     if label is None:
         obstacles.append(Reason(ReasonCode.NO_LABEL))
     if composition is not None and composition.novel:
@@ -169,8 +172,9 @@ def judge(
             if composition.share_of(line.fibre) is None
         ]
     if obstacles or composition is None or label is None:
-        return Verdict(Outcome.REFER, tuple(obstacles))
-    return _compare(composition, label, tolerance)
+        return Verdict(Outcome.REFER, (*obstacles, *remarks))
+    verdict = _compare(composition, label, tolerance)
+    return Verdict(verdict.outcome, (*verdict.reasons, *remarks))
 
 
 def _compare(composition: Composition, label: DeclaredLabel, tolerance: Tolerance) -> Verdict:

@@ -21,6 +21,7 @@ from qc_daemon.domain.quality import FrameLimits, ScanLimits
 from qc_daemon.domain.spectrum import Scan
 from qc_daemon.domain.verdict import TOLERANCES
 from qc_daemon.pipeline import Judges
+from qc_daemon.wiring.calibration_settings import configured_transfer, reference_limits
 from qc_daemon.wiring.model_choice import chosen_checkpoint
 from qc_daemon.wiring.spectrometers import scan_decoders, spectrometer_of
 
@@ -42,7 +43,6 @@ def open_workplace(config: Config, line: Line) -> Iterator[Workplace]:
     from reports.renderer import CertificateWriter
 
     folder = config.station.folder
-    reference_age_s = 60.0 * config.judgement.max_reference_age_min
     with ExitStack() as stack:
         judges = stack.enter_context(open_judges(config, config.judgement.checkpoint))
         store = stack.enter_context(open_store(folder))
@@ -56,7 +56,6 @@ def open_workplace(config: Config, line: Line) -> Iterator[Workplace]:
             report_writer=writer,
             line=line,
             open_instruments=lambda: open_instruments(config, line),
-            renew_reference_after_s=reference_age_s / 2.0,
         )
 
 
@@ -88,7 +87,9 @@ def open_judges(config: Config, checkpoint: Path | None) -> Iterator[Judges]:
             predictor=predictor,
             defect_detector=ClassicalDefectDetector(),
             tolerance=TOLERANCES[limits.tolerance],
-            scan_limits=ScanLimits(max_reference_age_s=60.0 * limits.max_reference_age_min),
+            scan_limits=ScanLimits(),
+            reference_limits=reference_limits(config),
+            transfer=configured_transfer(config),
             frame_limits=FrameLimits(max_filled_percent=limits.max_filled_percent),
             software_version=version("textile-qc-station"),
             clock=clock,

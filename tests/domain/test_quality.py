@@ -1,9 +1,6 @@
-from dataclasses import replace
-from datetime import timedelta
-
 import numpy as np
 import pytest
-from builders import AXIS_NM, NANO, NOON, a_frame, a_scan, a_white
+from builders import AXIS_NM, a_frame, a_scan, a_white
 
 from qc_daemon.domain.image import CleanedImage
 from qc_daemon.domain.quality import (
@@ -11,14 +8,13 @@ from qc_daemon.domain.quality import (
     ScanLimits,
     assess_cleaned,
     assess_frame,
-    assess_reference,
     assess_scan,
     assess_spectrum,
     focus_measure,
     grey_levels,
 )
 from qc_daemon.domain.reasons import ReasonCode
-from qc_daemon.domain.spectrum import Spectrum, WhiteReference, absorbance_spectrum
+from qc_daemon.domain.spectrum import Spectrum, absorbance_spectrum
 
 SCAN = ScanLimits()
 FRAME = FrameLimits()
@@ -26,10 +22,6 @@ FRAME = FrameLimits()
 
 def codes(findings) -> list[ReasonCode]:
     return [finding.code for finding in findings]
-
-
-def reference_codes(white: WhiteReference | None, after_s: float = 60.0) -> list[ReasonCode]:
-    return codes(assess_reference(white, a_scan(), NANO, NOON + timedelta(seconds=after_s), SCAN))
 
 
 def test_a_good_scan_has_no_findings() -> None:
@@ -63,40 +55,8 @@ def test_too_few_valid_bands_are_refused() -> None:
     assert codes(assess_spectrum(spectrum, SCAN)) == [ReasonCode.TOO_FEW_BANDS]
 
 
-def test_a_fresh_reference_of_the_same_instrument_serves() -> None:
-    assert reference_codes(a_white()) == []
-
-
-def test_no_reference_is_a_finding() -> None:
-    assert reference_codes(None) == [ReasonCode.NO_REFERENCE]
-
-
-@pytest.mark.parametrize("after_s", [3601.0, -1.0])
-def test_a_reference_that_is_too_old_or_from_the_future_is_expired(after_s: float) -> None:
-    assert reference_codes(a_white(), after_s) == [ReasonCode.REFERENCE_EXPIRED]
-
-
-def test_a_factory_reference_has_no_age_and_the_makers_settings() -> None:
-    settings = replace(a_scan().settings, config_name="SystemTest", scans_averaged=30)
-    factory = a_white(a_scan(200_000.0, settings=settings), source="factory")
-    assert reference_codes(factory, 1e7) == []
-
-
-def test_a_reference_from_another_instrument_is_refused() -> None:
-    other = replace(NANO, serial="5510004")
-    assert reference_codes(a_white(instrument=other)) == [ReasonCode.REFERENCE_OTHER_INSTRUMENT]
-
-
-def test_a_reference_with_other_settings_is_refused_but_other_gain_is_not() -> None:
-    settings = a_scan().settings
-    other_gain = a_scan(200_000.0, settings=replace(settings, pga_gain=16))
-    other_repeats = a_scan(200_000.0, settings=replace(settings, scans_averaged=2))
-    assert reference_codes(a_white(other_gain)) == []
-    assert reference_codes(a_white(other_repeats)) == [ReasonCode.REFERENCE_OTHER_SETTING]
-
-
-def test_findings_about_scan_and_reference_forbid_to_infer_and_those_about_frames_do_not() -> None:
-    assert all(finding.blocks_inference for finding in assess_reference(None, a_scan(), NANO, NOON, SCAN))
+def test_findings_about_scans_forbid_to_infer_and_those_about_frames_do_not() -> None:
+    assert all(finding.blocks_inference for finding in assess_scan(a_scan(-1.0), SCAN))
     stale = a_frame(captured_monotonic_s=200.0)
     assert not any(finding.blocks_inference for finding in assess_frame(stale, 100.0, FRAME))
 

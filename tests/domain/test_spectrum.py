@@ -4,7 +4,7 @@ from builders import AXIS_NM, a_scan, a_white
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qc_daemon.domain.spectrum import Spectrum, WhiteTile, absorbance_spectrum, reflectance
+from qc_daemon.domain.spectrum import Spectrum, ReflectanceTile, absorbance_spectrum, reflectance
 
 
 def test_absorbance_is_the_log_of_white_over_specimen() -> None:
@@ -23,7 +23,7 @@ def test_amplifier_gains_are_divided_out() -> None:
 
 
 def test_a_grey_tile_of_known_reflectance_gives_the_true_reflectance() -> None:
-    tile = WhiteTile("grey", np.array([800.0, 1800.0]), np.array([0.5, 0.5]))
+    tile = ReflectanceTile("grey", np.array([800.0, 1800.0]), np.array([0.5, 0.5]))
     white = a_white(tile_reflectance=tile.reflectance_at(AXIS_NM))
     assert reflectance(a_scan(200_000.0), white) == pytest.approx(np.full(len(AXIS_NM), 0.5))
 

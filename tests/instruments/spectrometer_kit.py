@@ -1,7 +1,8 @@
 """One bench for spectrometers of every kind: an emulator, a tape in front of it, and drivers for it."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -58,6 +59,7 @@ class EmulatedBench:
     def __init__(self, kind: str, tape_file: Path, options: Sequence[str]) -> None:
         module = f"instruments.emulators.{MODULES[kind]}"
         self.kind = kind
+        self._faults: set[str] = set()
         self._process = EmulatorProcess(module, ["--tape", str(tape_file), *options])
 
     def __enter__(self) -> Self:
@@ -82,6 +84,8 @@ class EmulatedBench:
         """Send the emulator a command that it obeys."""
         answer = self._process.tell(command)
         assert answer["ok"], answer
+        if command.startswith("fault "):
+            self._faults.add(re.split("[ =@]", command)[1])
         return answer
 
     def unplug(self) -> None:
@@ -92,10 +96,43 @@ class EmulatedBench:
         """Give both back."""
         self.tell("replug")
 
-    def heal(self) -> None:
-        """End all faults, switch off and on, lay row 0 in front of the window."""
-        for fault in self.tell("help")["faults"]:
-            self.tell(f"clear {fault}")
-        self.unplug()  # what a test left running ends with the power
-        self.replug()
+    def calm(self) -> None:
+        """End all faults and lay row 0 in front of the window."""
+        while self._faults:
+            self.tell(f"clear {self._faults.pop()}")
         self.tell("present 0")
+
+    def heal(self) -> None:
+        """Calm down, and switch off and on: what a test left running ends with the power."""
+        self.unplug()
+        self.replug()
+        self.calm()
+
+
+class Session:
+    """One connection to a bench, kept from test to test, and opened anew once it was lost."""
+
+    def __init__(self, bench: EmulatedBench) -> None:
+        self.bench = bench
+        self._stack = ExitStack()
+        self._spectrometer: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.leave()
+
+    @property
+    def spectrometer(self) -> Any:
+        """The driver, open."""
+        if self._spectrometer is None:
+            self._spectrometer = self._stack.enter_context(self.bench.connect(longest_scan_s=0.5))
+        return self._spectrometer
+
+    def leave(self) -> None:
+        """Close the driver, as a station does that lost its instrument."""
+        self._spectrometer = None
+        self._stack.close()

@@ -3,15 +3,15 @@
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from fakes import FakeSpectrometer
-from spectrometer_kit import MODULES, PACED, EmulatedBench
+from spectrometer_kit import AT_ONCE, MODULES, PACED, EmulatedBench, Session
 
 from instruments.emulators.nirone import NIRONE
 from instruments.emulators.nirscan_nano import NANO
@@ -81,6 +81,24 @@ def any_bench(request: pytest.FixtureRequest, healthy_bench: Callable[..., Emula
 @pytest.fixture(params=DRIVERS)
 def bench(request: pytest.FixtureRequest, healthy_bench: Callable[..., EmulatedBench]) -> EmulatedBench:
     return healthy_bench(request.param)
+
+
+@pytest.fixture(scope="module")
+def sessions(
+    shared_benches: Callable[[str, Sequence[str]], EmulatedBench],
+) -> Iterator[Callable[[str], Session]]:
+    """A connection to a healthy device of each kind, with row 0 in front of its window."""
+    opened: dict[str, Session] = {}
+    with ExitStack() as stack:
+
+        def session(kind: str) -> Session:
+            if kind not in opened:
+                bench = shared_benches(kind, (*AT_ONCE, "--baud", "115200"))  # one of its own
+                opened[kind] = stack.enter_context(Session(bench))
+            opened[kind].bench.calm()
+            return opened[kind]
+
+        yield session
 
 
 def _require_whole(scan: Scan) -> None:
@@ -291,41 +309,51 @@ def test_a_device_that_restarted_never_measures_with_other_settings(bench: Emula
 
 @pytest.mark.parametrize(("kind", "fault"), EVERY_FAULT)
 def test_under_any_fault_there_is_a_whole_scan_or_a_typed_error_and_then_a_good_scan(
-    kind: str, fault: str, healthy_bench: Callable[..., EmulatedBench], even_tape: Tape
+    kind: str, fault: str, sessions: Callable[[str], Session], even_tape: Tape
 ) -> None:
-    bench = healthy_bench(kind)
-    with bench.connect(longest_scan_s=0.5) as spectrometer:
-        strength = "" if fault in LASTING else "=" + STRENGTHS.get(fault, "1")
-        bench.tell(f"fault {fault}{strength}")
-        lost = False
-        try:
-            _require_whole(spectrometer.measure())
-        except InstrumentError as error:
-            assert "\n" not in str(error)
-            lost = isinstance(error, LinkLost | DeviceFault)
-        bench.tell(f"clear {fault}")
-        if not lost:
-            _require_good(bench, spectrometer, even_tape)
-    if lost:  # the station leaves the device and enters it again
-        with bench.connect() as spectrometer:
-            _require_good(bench, spectrometer, even_tape)
+    session = sessions(kind)
+    white = _white_of(session)
+    strength = "" if fault in LASTING else "=" + STRENGTHS.get(fault, "1")
+    session.bench.tell(f"fault {fault}{strength}")
+    try:
+        _require_whole(session.spectrometer.measure())
+    except InstrumentError as error:
+        assert "\n" not in str(error)
+        if isinstance(error, LinkLost | DeviceFault):
+            session.leave()
+    session.bench.tell(f"clear {fault}")
+    session.bench.tell("present 2")
+    scan = session.spectrometer.measure()
+    share = even_tape.sample_counts[2] / even_tape.reference_counts[0]
+    wanted = np.interp(scan.wavelength_nm, even_tape.wavelength_nm, share)
+    assert np.abs(reflectance(scan, white) - wanted).max() < 0.003
 
 
 @pytest.mark.parametrize(("kind", "fault"), BLINDING)
 def test_a_blinded_detector_is_measured_and_its_scan_is_not_inferred_from(
-    kind: str, fault: str, healthy_bench: Callable[..., EmulatedBench]
+    kind: str, fault: str, sessions: Callable[[str], Session]
 ) -> None:
-    bench = healthy_bench(kind)
-    with bench.connect() as spectrometer:
-        bench.tell("present white")
-        white = _reference(spectrometer, spectrometer.measure())
-        bench.tell("present 0")
-        bench.tell(f"fault {fault}")
-        scan = spectrometer.measure()
+    session = sessions(kind)
+    white = _white_of(session)
+    session.bench.tell(f"fault {fault}")
+    scan = session.spectrometer.measure()
     spectrum = absorbance_spectrum(scan, white)
     found = [*assess_scan(scan, ScanLimits()), *assess_spectrum(spectrum, ScanLimits())]
     codes = {reason.code for reason in found if reason.blocks_inference}
     assert codes & (BLIND if fault != "saturated" else {ReasonCode.SATURATED})
+
+
+@pytest.mark.parametrize("kind", ["nirone", "ocean"])
+def test_its_conditions_are_told_without_a_scan_and_are_lost_with_it(
+    kind: str, healthy_bench: Callable[..., EmulatedBench]
+) -> None:
+    bench = healthy_bench(kind)
+    with bench.connect() as spectrometer:
+        system_c = spectrometer.conditions().system_temperature_c
+        assert system_c == pytest.approx(spectrometer.measure().conditions.system_temperature_c, abs=0.5)
+        bench.unplug()
+        with pytest.raises(LinkLost):
+            spectrometer.conditions()
 
 
 def test_an_empty_window_reads_as_no_specimen(bench: EmulatedBench) -> None:
@@ -379,15 +407,12 @@ def test_full_scale_is_known_or_said_to_be_unknown(bench: EmulatedBench) -> None
     assert full_scale == {"nirscan-nano": 2.0**23, "ocean": 65535.0, "nirone": math.inf}[bench.kind]
 
 
-def _require_good(bench: EmulatedBench, spectrometer: Any, tape: Tape) -> None:
-    """Require that a specimen is measured as what it is."""
-    bench.tell("present white")
-    white = _reference(spectrometer, spectrometer.measure())
-    bench.tell("present 2")
-    scan = spectrometer.measure()
-    share = tape.sample_counts[2] / tape.reference_counts[0]
-    wanted = np.interp(scan.wavelength_nm, tape.wavelength_nm, share)
-    assert np.abs(reflectance(scan, white) - wanted).max() < 0.003
+def _white_of(session: Session) -> WhiteReference:
+    """Measure the white tile, then lay row 0 there again."""
+    session.bench.tell("present white")
+    white = _reference(session.spectrometer, session.spectrometer.measure())
+    session.bench.tell("present 0")
+    return white
 
 
 def _reference(spectrometer: Any, scan: Scan) -> WhiteReference:

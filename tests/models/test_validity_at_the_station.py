@@ -14,6 +14,7 @@ from models.checkpoint import Checkpoint
 from models.composition_predictor import IsicPredictor
 from models.runtimes.opening import open_runtime
 from models.validity import SeenShares, ValidityRange
+from qc_daemon.domain.calibration import CalibrationStanding
 from qc_daemon.domain.inspection import Acquisition, Conclusion, Specimen
 from qc_daemon.domain.reasons import ReasonCode
 from qc_daemon.domain.verdict import DeclaredFibre, DeclaredLabel, Outcome
@@ -48,7 +49,7 @@ def concluded(acquisition: Acquisition, validity: ValidityRange | None) -> Concl
     checkpoint: Checkpoint = replace(whole, manifest=replace(whole.manifest, validity=validity))
     runtime = open_runtime(checkpoint, "onnx")
     try:
-        return conclude(fake_judges(FakeClock(), predictor=IsicPredictor(checkpoint, runtime)), acquisition)
+        return conclude(fake_judges(FakeClock(), predictor=IsicPredictor(checkpoint, runtime)), acquisition, CalibrationStanding())
     finally:
         runtime.close()
 

@@ -16,7 +16,7 @@ from fakes import (
 
 from instruments.line.interval import IntervalTrigger
 from qc_daemon.clock import SystemClock
-from qc_daemon.daemon import Instruments, LineLoop, Workplace, run_line
+from qc_daemon.daemon import LineLoop, Workplace, run_line
 from qc_daemon.domain.errors import LinkLost, ReportFailed, StoreUnavailable
 from qc_daemon.status import StatusBoard, read_status
 
@@ -35,8 +35,8 @@ class Bench:
             store=self.store,
             report_writer=self.writer,
             line=self.line,
-            open_instruments=opening(*sessions),
-            renew_reference_after_s=1800.0,
+            open_camera=None,
+            open_spectrometer=opening(*sessions),
         )
         trigger = IntervalTrigger(self.line, 0.0, work.judges.clock)
         self.loop = LineLoop(work, trigger, self.board)
@@ -47,7 +47,7 @@ class Bench:
 
 
 def test_the_loop_inspects_and_certifies_until_the_line_ends(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, [Instruments(FakeSpectrometer(), None)])
+    bench = Bench(tmp_path, [FakeSpectrometer()])
     bench.loop.run()
     assert list(bench.store.conclusions) == [1, 2, 3]
     assert bench.writer.written == [1, 2, 3]
@@ -60,11 +60,11 @@ def test_a_lost_instrument_is_opened_again_and_the_line_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("qc_daemon.daemon._FIRST_WAIT_S", 0.001)
-    lost = Instruments(FakeSpectrometer([200_000.0, 100_000.0, LinkLost("unplugged")]), None)
-    bench = Bench(tmp_path, [lost, LinkLost("not there yet"), Instruments(FakeSpectrometer(), None)])
+    lost = FakeSpectrometer([200_000.0, 100_000.0, LinkLost("unplugged")])
+    bench = Bench(tmp_path, [lost, LinkLost("not there yet"), FakeSpectrometer()])
     bench.loop.run()
     assert list(bench.store.conclusions) == [1, 2]  # one of three specimens passed by meanwhile
-    assert bench.status["instruments"]["spectrometer"]["state"] == "connected"
+    assert bench.status["instruments"]["spectrometer"]["state"] == "ready"
     assert bench.status["alarms"] == []
     assert bench.store.alarms == {}
 
@@ -74,7 +74,7 @@ def test_what_an_earlier_stop_left_is_concluded_and_certified_first(tmp_path: Pa
 
     store = MemoryStore()
     store.add_acquisition(an_acquisition())
-    bench = Bench(tmp_path, [Instruments(FakeSpectrometer(), None)], specimens=0, store=store)
+    bench = Bench(tmp_path, [FakeSpectrometer()], specimens=0, store=store)
     bench.loop.run()
     assert list(store.conclusions) == [1]
     assert bench.writer.written == [1]
@@ -82,7 +82,7 @@ def test_what_an_earlier_stop_left_is_concluded_and_certified_first(tmp_path: Pa
 
 def test_a_locked_database_does_not_stop_acquisition(tmp_path: Path) -> None:
     store = MemoryStore()
-    bench = Bench(tmp_path, [Instruments(FakeSpectrometer(), None)], store=store)
+    bench = Bench(tmp_path, [FakeSpectrometer()], store=store)
     store.database_down = True
     bench.loop.run()
     assert list(store.acquisitions) == [1, 2, 3]
@@ -92,14 +92,14 @@ def test_a_locked_database_does_not_stop_acquisition(tmp_path: Path) -> None:
 def test_a_broken_journal_ends_the_station(tmp_path: Path) -> None:
     store = MemoryStore()
     store.journal_broken = True
-    bench = Bench(tmp_path, [Instruments(FakeSpectrometer(), None)], store=store)
+    bench = Bench(tmp_path, [FakeSpectrometer()], store=store)
     with pytest.raises(StoreUnavailable, match="journal"):
         bench.loop.run()
 
 
 def test_a_failed_certificate_raises_an_alarm_and_is_tried_again(tmp_path: Path) -> None:
     writer = FakeWriter([ReportFailed("renderer hangs")])
-    bench = Bench(tmp_path, [Instruments(FakeSpectrometer(), None)], specimens=2, writer=writer)
+    bench = Bench(tmp_path, [FakeSpectrometer()], specimens=2, writer=writer)
     bench.loop.run()
     assert sorted(writer.written) == [1, 2]
     assert bench.status["alarms"] == []
@@ -111,9 +111,7 @@ def test_an_acquisition_that_cannot_be_concluded_does_not_stop_every_start(tmp_p
     store = MemoryStore()
     store.add_acquisition(an_acquisition())
     predictor = FakePredictor(ZeroDivisionError("poison"))
-    bench = Bench(
-        tmp_path, [Instruments(FakeSpectrometer(), None)], specimens=0, store=store, predictor=predictor
-    )
+    bench = Bench(tmp_path, [FakeSpectrometer()], specimens=0, store=store, predictor=predictor)
     bench.loop.run()
     assert store.conclusions == {}
     assert bench.status["alarms"] == ["undecided: number 1: poison"]
@@ -121,7 +119,7 @@ def test_an_acquisition_that_cannot_be_concluded_does_not_stop_every_start(tmp_p
 
 
 def test_a_stop_ends_the_loop_between_two_inspections(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, [Instruments(FakeSpectrometer(), None)], specimens=10**6)
+    bench = Bench(tmp_path, [FakeSpectrometer()], specimens=10**6)
     stop = threading.Event()
     threading.Timer(0.3, stop.set).start()
     run_line(bench.loop, lambda: None, stop)
@@ -131,14 +129,14 @@ def test_a_stop_ends_the_loop_between_two_inspections(tmp_path: Path) -> None:
 def test_the_error_that_the_loop_died_of_reaches_the_process(tmp_path: Path) -> None:
     store = MemoryStore()
     store.journal_broken = True
-    bench = Bench(tmp_path, [Instruments(FakeSpectrometer(), None)], store=store)
+    bench = Bench(tmp_path, [FakeSpectrometer()], store=store)
     with pytest.raises(StoreUnavailable):
         run_line(bench.loop, lambda: None, threading.Event())
 
 
 def test_a_wall_clock_step_does_not_stop_the_loop(tmp_path: Path) -> None:
     clock = FakeClock()
-    bench = Bench(tmp_path, [Instruments(FakeSpectrometer(), None)], clock=clock)
+    bench = Bench(tmp_path, [FakeSpectrometer()], clock=clock)
     clock.utc -= timedelta(hours=1)
     bench.loop.run()
     assert list(bench.store.conclusions) == [1, 2, 3]

@@ -9,7 +9,7 @@ from builders import an_acquisition
 from fakes import FakeLine, FakeSpectrometer, FakeWriter, MemoryStore, fake_judges, opening
 
 from qc_daemon.clock import SystemClock
-from qc_daemon.daemon import Instruments, LineLoop, Workplace
+from qc_daemon.daemon import LineLoop, Workplace
 from qc_daemon.domain.errors import LinkLost
 from qc_daemon.domain.inspection import Conclusion, Specimen
 from qc_daemon.domain.line import Cue, LineCounts, LineHealth, NoVerdict, StationState
@@ -47,8 +47,8 @@ class FakeTrigger:
         self.told.append(state)
 
 
-def cue_for(name: str, announced_once: bool = True) -> Cue:
-    return Cue(Specimen(name, "LOT-1", "R-1", 0.0, None), announced_once)
+def cue_for(name: str, may_be_stored: bool = True) -> Cue:
+    return Cue(Specimen(name, "LOT-1", "R-1", 0.0, None), may_be_stored)
 
 
 def run_loop(folder: Path, trigger: FakeTrigger, store: MemoryStore, *sessions: Any) -> dict[str, Any]:
@@ -58,8 +58,8 @@ def run_loop(folder: Path, trigger: FakeTrigger, store: MemoryStore, *sessions: 
         store=store,
         report_writer=FakeWriter(),
         line=FakeLine(0),
-        open_instruments=opening(*(sessions or (Instruments(FakeSpectrometer(), None),))),
-        renew_reference_after_s=1800.0,
+        open_camera=None,
+        open_spectrometer=opening(*(sessions or (FakeSpectrometer(),))),
     )
     LineLoop(work, trigger, board).run()
     return read_status(folder / "status.json", SystemClock().now())
@@ -83,7 +83,7 @@ def test_a_specimen_accepted_before_a_restart_is_answered_from_the_store(tmp_pat
     store.add_acquisition(replace(an_acquisition(), specimen=cue_for("S-1").specimen))
     spectrometer = FakeSpectrometer()
     trigger = scripted(cue_for("S-1"))
-    run_loop(tmp_path, trigger, store, Instruments(spectrometer, None))
+    run_loop(tmp_path, trigger, store, spectrometer)
     assert ("S-1", "REFER") in trigger.told
     assert list(store.acquisitions) == [1]
     assert spectrometer.measured == 1  # the white tile
@@ -91,15 +91,15 @@ def test_a_specimen_accepted_before_a_restart_is_answered_from_the_store(tmp_pat
 
 def test_a_name_that_may_come_twice_is_inspected_twice(tmp_path: Path) -> None:
     store = MemoryStore()
-    run_loop(tmp_path, scripted(*[cue_for("S-1", announced_once=False)] * 2), store)
+    run_loop(tmp_path, scripted(*[cue_for("S-1", may_be_stored=False)] * 2), store)
     assert list(store.acquisitions) == [1, 2]
 
 
 def test_a_specimen_in_hand_when_the_spectrometer_fails_is_refused(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr("qc_daemon.daemon._FIRST_WAIT_S", 0.001)
-    failing = Instruments(FakeSpectrometer([200_000.0, LinkLost("unplugged")]), None)
+    failing = FakeSpectrometer([200_000.0, LinkLost("unplugged")])
     trigger = scripted(cue_for("S-1"), cue_for("S-2"))
-    run_loop(tmp_path, trigger, MemoryStore(), failing, Instruments(FakeSpectrometer(), None))
+    run_loop(tmp_path, trigger, MemoryStore(), failing, FakeSpectrometer())
     assert trigger.told == [
         StationState.RUNNING, ("S-1", NoVerdict.SPECTROMETER), StationState.DEGRADED,
         StationState.RUNNING, ("S-2", "REFER"), StationState.STOPPED,
@@ -141,6 +141,6 @@ def test_a_trigger_may_look_without_anything_being_kept(tmp_path: Path) -> None:
     store = MemoryStore()
     trigger = scripted(None, None)
     dark_view = FakeSpectrometer([200_000.0, 100_000.0, 100.0])  # tile, a specimen, nothing
-    run_loop(tmp_path, trigger, store, Instruments(dark_view, None))
+    run_loop(tmp_path, trigger, store, dark_view)
     assert trigger.seen == [True, False]
     assert store.acquisitions == {}

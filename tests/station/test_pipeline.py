@@ -12,12 +12,14 @@ from fakes import (
     fake_judges,
 )
 
+from qc_daemon.domain.calibration import CalibrationStanding
 from qc_daemon.domain.errors import InferenceUnavailable, LinkLost, LinkTimeout, ReportFailed
 from qc_daemon.domain.inspection import Specimen
 from qc_daemon.domain.reasons import ReasonCode
 from qc_daemon.domain.verdict import Outcome, parse_label
 from qc_daemon.pipeline import Station, certify, conclude, inspect_specimen
 
+STEADY = CalibrationStanding()
 SPECIMEN = Specimen("S-1", "LOT-1", "R-1", 2.0, parse_label("cotton 60 polyester 40"))
 
 
@@ -84,7 +86,7 @@ def test_a_line_without_a_camera_judges_by_the_spectrum_alone(clock: FakeClock, 
 
 def test_nothing_is_inferred_from_an_unusable_scan(clock: FakeClock) -> None:
     predictor = FakePredictor()
-    conclusion = conclude(fake_judges(clock, predictor=predictor), an_acquisition(white=None))
+    conclusion = conclude(fake_judges(clock, predictor=predictor), an_acquisition(white=None), STEADY)
     assert conclusion.composition is None
     assert predictor.images == []
     assert codes(conclusion) == [ReasonCode.NO_REFERENCE]
@@ -94,7 +96,7 @@ def test_a_reference_of_another_axis_is_refused_by_its_settings_not_by_a_crash(c
     from builders import AXIS_NM, a_scan
 
     other = a_white(a_scan(200_000.0, wavelength_nm=AXIS_NM + 2.0))
-    conclusion = conclude(fake_judges(clock), an_acquisition(white=other))
+    conclusion = conclude(fake_judges(clock), an_acquisition(white=other), STEADY)
     assert codes(conclusion) == [ReasonCode.REFERENCE_OTHER_SETTING]
 
 
@@ -102,7 +104,7 @@ def test_a_frame_that_fails_a_gate_is_not_shown_to_the_model(clock: FakeClock) -
     predictor = FakePredictor()
     dark = a_frame(np.zeros((64, 64, 3), np.uint8))
     conclusion = conclude(
-        fake_judges(clock, predictor=predictor), an_acquisition(frame=dark, camera_expected=True)
+        fake_judges(clock, predictor=predictor), an_acquisition(frame=dark, camera_expected=True), STEADY
     )
     assert predictor.images == [None]
     assert codes(conclusion) == [ReasonCode.FRAME_UNIFORM]
@@ -111,7 +113,7 @@ def test_a_frame_that_fails_a_gate_is_not_shown_to_the_model(clock: FakeClock) -
 def test_too_much_debris_is_kept_with_its_mask_but_not_measured(clock: FakeClock) -> None:
     predictor = FakePredictor()
     judges = fake_judges(clock, predictor=predictor, cleaner=FakeCleaner(0.5))
-    conclusion = conclude(judges, an_acquisition(frame=a_frame(), camera_expected=True))
+    conclusion = conclude(judges, an_acquisition(frame=a_frame(), camera_expected=True), STEADY)
     assert conclusion.cleaned is not None and conclusion.cleaned.filled_percent == 50.0
     assert predictor.images == [None]
     assert conclusion.defects == ()
@@ -132,7 +134,7 @@ def test_a_failed_certificate_leaves_the_conclusion_untouched(clock: FakeClock, 
 
 def test_the_same_facts_give_the_same_opinion(clock: FakeClock) -> None:
     acquisition = an_acquisition(frame=a_frame(), camera_expected=True)
-    first, second = (conclude(fake_judges(clock), acquisition) for _ in range(2))
+    first, second = (conclude(fake_judges(clock), acquisition, STEADY) for _ in range(2))
     assert first.verdict == second.verdict
     assert first.composition is not None and second.composition is not None
     assert first.composition.shares == second.composition.shares

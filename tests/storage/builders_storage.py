@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from qc_daemon.domain.calibration import CheckKind, CheckRun, CheckValue, DarkReference
 from qc_daemon.domain.composition import Composition, Evidence, FibreShare
 from qc_daemon.domain.image import CleanedImage, Frame
 from qc_daemon.domain.inspection import Acquisition, Conclusion, Defect, ModelVersion, Specimen
@@ -95,6 +96,35 @@ def white_reference(seed: int = 100, **changes: Any) -> WhiteReference:
         "taken_at": NOON - timedelta(minutes=30),
     }
     return WhiteReference(**fields | changes)
+
+
+def dark_reference(seed: int = 200, **changes: Any) -> DarkReference:
+    """A scan for its dark level, taken ten minutes before noon."""
+    fields: dict[str, Any] = {
+        "id": new_id(),
+        "scan": scan(seed),
+        "instrument": SPECTROMETER,
+        "taken_at": NOON - timedelta(minutes=10),
+    }
+    return DarkReference(**fields | changes)
+
+
+def check_run(white: WhiteReference, **changes: Any) -> CheckRun:
+    """A wavelength check five minutes before noon: one peak a quarter of a nm off, one not found."""
+    fields: dict[str, Any] = {
+        "id": new_id(),
+        "kind": CheckKind.WAVELENGTH,
+        "standard_id": "REO-1",
+        "scan": scan(300),
+        "white_id": white.id,
+        "instrument": SPECTROMETER,
+        "done_at": NOON - timedelta(minutes=5),
+        "values": (
+            CheckValue(1000.0, 1000.0, 1000.25, ""),
+            CheckValue(1200.0, 1200.0, None, "not found"),
+        ),
+    }
+    return CheckRun(**fields | changes)
 
 
 def frame(seed: int = 0, height: int = 24, width: int = 32, **changes: Any) -> Frame:

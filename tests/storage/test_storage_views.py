@@ -14,8 +14,10 @@ from builders_storage import (
     NOON,
     SPECTROMETER,
     acquisition,
+    check_run,
     composition,
     conclusion,
+    dark_reference,
     refusal,
     specimen,
     station_store,
@@ -23,6 +25,7 @@ from builders_storage import (
     white_reference,
 )
 
+from qc_daemon.domain.calibration import ControlReset
 from qc_daemon.domain.errors import InputError
 from qc_daemon.domain.inspection import ReportFile
 from qc_daemon.domain.verdict import judge
@@ -73,6 +76,9 @@ def station(tmp_path_factory) -> Path:
         store.raise_alarm("link_lost", SPECTROMETER.serial, "unplugged")
         store.clear_alarm("link_lost", SPECTROMETER.serial)
         store.raise_alarm("link_lost", SPECTROMETER.serial, "unplugged again")
+        store.add_dark(dark_reference())
+        store.add_check(check_run(WHITE))
+        store.reset_control(ControlReset(SPECTROMETER.serial, "Wang", "new lamp", NOON))
     return folder
 
 
@@ -171,6 +177,12 @@ def test_references_instruments_models_and_alarms_are_counted(ask):
         (OLD_WHITE.id, 0, 0),
         (WHITE.id, 1, 3),
     )
+    assert (
+        ask(
+            "SELECT config_name, pga_gain, system_temperature_c, lamp_photodiode_counts FROM v_references"
+        ).rows
+        == (("hadamard", 64, 31.5, 812),) * 2
+    )
     assert ask("SELECT kind, inspections, white_references FROM v_instruments").rows == (
         (SPECTROMETER.kind, 4, 2),
         (CAMERA.kind, 3, 0),
@@ -182,6 +194,21 @@ def test_references_instruments_models_and_alarms_are_counted(ask):
     assert ask("SELECT code, message, cleared_at, active FROM v_alarms").rows == (
         ("link_lost", "unplugged", "2026-11-24T12:00:00.000000Z", 0),
         ("link_lost", "unplugged again", None, 1),
+    )
+
+
+def test_darks_checks_and_resets_are_shown(ask):
+    assert ask("SELECT instrument_serial, config_name, pga_gain FROM v_darks").rows == (
+        (SPECTROMETER.serial, "hadamard", 64),
+    )
+    assert ask(
+        "SELECT kind, position_nm, measured, residual, rule, in_control, reference_id FROM v_checks"
+    ).rows == (
+        ("wavelength", 1000.0, 1000.25, 0.25, "", 0, WHITE.id),
+        ("wavelength", 1200.0, None, None, "not found", 0, WHITE.id),
+    )
+    assert ask("SELECT * FROM v_control_resets").rows == (
+        (SPECTROMETER.serial, "Wang", "new lamp", "2026-11-24T12:00:00.000000Z"),
     )
 
 

@@ -7,7 +7,7 @@ from camera_kit import a_jpeg, a_picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instruments.camera.image_codec import decode_image
+from instruments.camera.image_codec import decode_image, without_metadata
 from qc_daemon.domain.errors import ImageError
 
 
@@ -97,3 +97,22 @@ def test_recorded_images_decode(qc_data):
     for path in paths:
         decoded = decode_image(path.read_bytes(), str(path))
         assert decoded.std() > 2
+
+
+def with_segment(jpeg, marker, content):
+    return jpeg[:2] + b"\xff" + bytes([marker]) + struct.pack(">H", len(content) + 2) + content + jpeg[2:]
+
+
+def test_metadata_of_a_jpeg_does_not_make_another_picture_and_a_pixel_does():
+    plain = without_metadata(a_jpeg(100))
+    assert without_metadata(with_segment(a_jpeg(100), 0xFE, b"frame 17")) == plain
+    assert without_metadata(with_segment(a_jpeg(100), 0xE1, b"Exif 12:00:01")) == plain
+    assert without_metadata(a_jpeg(101)) != plain
+    assert len(plain) < len(a_jpeg(100))
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=300))
+def test_metadata_of_garbage_that_begins_like_a_jpeg_is_no_error(data):
+    without_metadata(b"\xff\xd8\xff" + data)
+    assert without_metadata(data) == data or data.startswith(b"\xff\xd8\xff")

@@ -70,7 +70,7 @@ class DyingStation:
         if self.dies(0.15):
             return
         specimen = cue.specimen
-        if specimen.id not in self._stored:
+        if not (cue.may_be_stored and specimen.id in self._stored):
             self._stored.add(specimen.id)
             self.measured.append(specimen.position_m)
         if not self.dies(0.15):

@@ -65,7 +65,7 @@ class MemoryStation:
     def accept(self, due: DueSpecimen) -> None:
         """Measure, unless it is stored already."""
         specimen = due.cue.specimen
-        if specimen.id not in self.stored:
+        if not (due.cue.may_be_stored and specimen.id in self.stored):
             self.stored[specimen.id] = specimen.position_m
             self.measured.append(specimen.position_m)
 
@@ -201,11 +201,38 @@ def test_a_station_that_dies_between_acceptance_and_answer_answers_from_what_is_
     station.start()
     again = station.poll()
     assert again is not None
-    assert again.cue == due.cue
+    assert again.cue.specimen == due.cue.specimen
+    assert (due.cue.may_be_stored, again.cue.may_be_stored) == (False, True)
     station.accept(again)
     station.answer(again)
     assert station.measured == [0.1]
     assert plc.registers[22:24] == [1, VerdictCode.PASS]
+
+
+def test_a_session_number_that_was_drawn_before_hides_no_specimen(
+    plc: MemoryPlc, station: MemoryStation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(random, "randrange", lambda end: 0 if station.handshake.session < 2 else end - 1)
+    numbers = []
+    for _ in range(4):
+        plc.announce()
+        inspect(station)
+        numbers.append(plc.registers[28])
+        plc.forget()
+    assert len(set(numbers)) < len(numbers)
+    assert station.measured == [pytest.approx(0.1 * number) for number in range(1, 5)]
+
+
+def test_only_the_first_specimen_after_a_restart_of_the_station_may_be_stored(
+    plc: MemoryPlc, station: MemoryStation
+) -> None:
+    plc.announce()
+    inspect(station)
+    station.start()
+    assert station.poll() is None  # that one is answered: the next is new
+    plc.announce()
+    due = station.poll()
+    assert due is not None and not due.cue.may_be_stored
 
 
 @pytest.mark.parametrize("seed", range(40))

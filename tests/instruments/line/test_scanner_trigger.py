@@ -67,7 +67,7 @@ def test_a_scanned_code_announces_a_specimen(
     cue = until(lambda: trigger.next_cue(blind, 0.1))
     assert (cue.specimen.roll, cue.specimen.lot, cue.specimen.position_m) == ("R-17", "LOT", 0.0)
     assert cue.specimen.id.startswith("R-17-2026")
-    assert not cue.announced_once
+    assert not cue.may_be_stored
     trigger.answer(cue, a_conclusion(Outcome.FAIL))
     assert trigger.health.counts.announced == 1
 

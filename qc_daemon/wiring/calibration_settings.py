@@ -1,0 +1,87 @@
+"""What the configuration says of calibration, as records.
+
+Heavy packages are imported where they are used, so that a command starts at once.
+"""
+
+from pathlib import Path
+
+from qc_daemon.config import Config
+from qc_daemon.domain.calibration import WavelengthStandard
+from qc_daemon.domain.control_charts import ChartRules
+from qc_daemon.domain.errors import ConfigError
+from qc_daemon.domain.reference_validity import ReferenceLimits
+from qc_daemon.domain.spectrum import ReflectanceTile
+from qc_daemon.domain.transfer import Transfer
+
+# What a steady instrument cannot be told to be better than: a digit of a tile's certificate, and what the
+# bands of rare-earth glass move with one °C.
+_LEAST_TILE_SIGMA = 0.0005
+_LEAST_WAVELENGTH_SIGMA_NM = 0.02
+
+
+def reference_limits(config: Config) -> ReferenceLimits:
+    """Return the limits of a white reference."""
+    return ReferenceLimits(
+        max_age_s=60.0 * config.judgement.max_reference_age_min,
+        temperature_change_c=config.calibration.temperature_change_c,
+        lamp_change_percent=config.calibration.lamp_change_percent,
+    )
+
+
+def tile_rules(config: Config) -> ChartRules:
+    """Return how the charts of the grey tile are read."""
+    return _chart_rules(config, config.calibration.tile_limit_percent / 100.0, _LEAST_TILE_SIGMA)
+
+
+def wavelength_rules(config: Config) -> ChartRules:
+    """Return how the charts of the wavelength standard are read."""
+    return _chart_rules(config, config.calibration.wavelength_limit_nm, _LEAST_WAVELENGTH_SIGMA_NM)
+
+
+def white_tile(config: Config) -> ReflectanceTile:
+    """Return the station's white tile; raises ConfigError if none is named, or its file is wrong."""
+    return _tile(config.calibration.white_tile, "white_tile")
+
+
+def grey_tile(config: Config) -> ReflectanceTile:
+    """Return the station's grey tile; raises ConfigError as `white_tile` does."""
+    return _tile(config.calibration.grey_tile, "grey_tile")
+
+
+def wavelength_standard(config: Config) -> WavelengthStandard:
+    """Return the station's wavelength standard; raises ConfigError as `white_tile` does."""
+    from instruments.calibration_files import read_wavelength_standard
+
+    path = config.calibration.wavelength_standard
+    if path is None:
+        raise ConfigError(
+            "calibration.wavelength_standard: none; expected a CSV file with its certified peaks"
+        )
+    return read_wavelength_standard(path)
+
+
+def configured_transfer(config: Config) -> Transfer | None:
+    """Return the transfer to apply before inference, if the station has one."""
+    from models.transfer_file import read_transfer
+
+    path = config.calibration.transfer
+    return None if path is None else read_transfer(path)
+
+
+def _tile(path: Path | None, key: str) -> ReflectanceTile:
+    from instruments.calibration_files import read_tile
+
+    if path is None:
+        raise ConfigError(f"calibration.{key}: none; expected a CSV file with the certificate of the tile")
+    return read_tile(path)
+
+
+def _chart_rules(config: Config, action_limit: float, least_sigma: float) -> ChartRules:
+    section = config.calibration
+    return ChartRules(
+        action_limit=action_limit,
+        least_sigma=least_sigma,
+        baseline_runs=section.baseline_checks,
+        ewma_weight=section.ewma_weight,
+        ewma_width=section.ewma_width,
+    )
