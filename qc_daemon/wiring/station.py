@@ -55,7 +55,8 @@ def open_workplace(config: Config, line: Line) -> Iterator[Workplace]:
             store=store,
             report_writer=writer,
             line=line,
-            open_instruments=lambda: open_instruments(config, line),
+            open_spectrometer=lambda: spectrometer_of(config, line),
+            open_camera=camera_opener(config, line),
         )
 
 
@@ -138,6 +139,19 @@ def released_checkpoint() -> Path:
     from models.checkpoint import RELEASED
 
     return RELEASED
+
+
+def camera_opener(
+    config: Config, line: Line
+) -> Callable[[], AbstractContextManager[MicroscopeCamera]] | None:
+    """Return what makes the camera of a configuration; None if it has none."""
+
+    def make() -> AbstractContextManager[MicroscopeCamera]:
+        camera = _camera(config, line)
+        assert camera is not None
+        return camera
+
+    return make if _camera(config, line) is not None else None
 
 
 @contextmanager
