@@ -26,6 +26,9 @@ DEFAULT_FILE = Path("qc.toml")
 SpectrometerKind = Literal["nirscan-nano", "nirone", "ocean"]
 
 
+_OF_A_DEVICE = frozenset({"width_px", "height_px", "exposure_ms", "gain", "white_balance_k", "focus"})
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -65,16 +68,34 @@ class SpectrometerSection(_Section):
 
 
 class CameraSection(_Section):
-    """The microscope camera: an HTTP-MJPEG stream or a folder of images."""
+    """The microscope camera: a V4L2 device, an HTTP-MJPEG stream or a folder of images."""
 
+    device: str | None = Field(None, description="A camera on this computer, by its name in /dev/v4l/by-id.")
     url: str | None = Field(None, description="Address of an HTTP-MJPEG stream (http://host:port/path).")
     folder: Path | None = Field(None, description="Folder of images, one taken for each inspection.")
-    um_per_pixel: float = Field(gt=0, description="Size of a pixel on the specimen, in µm.")
+    um_per_pixel: float | None = Field(
+        None, gt=0, description="Size of a pixel, µm; if not given, as calibrate camera-scale measured it."
+    )
+    width_px: int = Field(1280, gt=0, description="Width of the frames to ask a device for.")
+    height_px: int = Field(960, gt=0, description="Height of the frames to ask a device for.")
+    exposure_ms: float | None = Field(
+        None, gt=0, description="Exposure of a device, ms; if not given, its present one, locked."
+    )
+    gain: float | None = Field(None, description="Gain of a device in its own units; if not given, locked.")
+    white_balance_k: float | None = Field(
+        None, gt=0, description="White balance of a device, kelvin; if not given, locked."
+    )
+    focus: float | None = Field(
+        None, ge=0, description="Focus of a device in its own units; if not given, locked."
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> "CameraSection":
-        if (self.url is None) == (self.folder is None):
-            raise ValueError("expected either url or folder")
+        if sum(source is not None for source in (self.device, self.url, self.folder)) != 1:
+            raise ValueError("expected one of device, url and folder")
+        if self.device is None and self.model_fields_set & _OF_A_DEVICE:
+            key = min(self.model_fields_set & _OF_A_DEVICE)
+            raise ValueError(f"{key}: expected only with camera.device")
         return self
 
 

@@ -322,6 +322,7 @@ _TERMS: Mapping[str, Words] = {
     "image_cleaner": Words("图像清洁", "Image cleaning"),
     "defect_detector": Words("疵点检测", "Defects"),
     "transfer": Words("仪器间转移", "Transfer between units"),
+    "flat_field": Words("平场校正", "Flat field"),
 }
 
 HEADINGS: Mapping[str, Words] = {

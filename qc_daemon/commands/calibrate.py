@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from qc_daemon.calibration import check_tile, check_wavelengths, take_dark
+from qc_daemon.commands import calibrate_camera
 from qc_daemon.commands.output import console, print_json, say, table
 from qc_daemon.config import DEFAULT_FILE, load_config
 from qc_daemon.domain.calibration import CheckKind, CheckRun
@@ -41,6 +42,7 @@ def register(app: typer.Typer) -> None:
         ("reset", reset), ("list", list_due), ("transfer", transfer),
     ):  # fmt: skip
         calibrate.command(name)(command)
+    calibrate_camera.register(calibrate)
     app.add_typer(calibrate, name="calibrate")
 
 
