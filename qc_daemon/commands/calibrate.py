@@ -35,7 +35,7 @@ class Method(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     calibrate = typer.Typer(
-        help="Calibrate and check the spectrometer; the station must not run.", no_args_is_help=True
+        help="Calibrate and check the instruments; the station must not run.", no_args_is_help=True
     )
     for name, command in (
         ("dark", dark), ("white", white), ("check", check),

@@ -184,7 +184,7 @@ def test_a_line_with_a_tile_renews_when_the_reference_is_due(
 
 
 def test_a_reconnection_makes_a_reference_due(store: CalibrationMemory, clock: FakeClock) -> None:
-    store.standing = CalibrationStanding(NOON)
+    store.standing = CalibrationStanding(NOON + timedelta(seconds=1))
     clock.advance(1.0)
     assert renewed(store, clock, FakeLine(0))
 
