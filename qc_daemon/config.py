@@ -48,12 +48,29 @@ class SpectrometerSection(_Section):
         "nirscan-nano", description='Which spectrometer it is: "nirscan-nano", "nirone" or "ocean".'
     )
     port: str = Field(
-        description="Device path (/dev/serial/by-id/...) or a URL of a device server "
-        "(socket://host:port, rfc2217://host:port)."
+        description="Device path (/dev/serial/by-id/...; with * the unit is looked for at each match) "
+        "or a URL of a device server (socket://host:port, rfc2217://host:port)."
     )
+    serial: str = Field("", description="Serial number of the unit that belongs here; any unit if not given.")
     baud: int = Field(115200, gt=0, description="Bits per second of the serial line.")
     scans_averaged: int | None = Field(
         None, ge=1, le=9999, description="Scans that are averaged; the driver's choice if not given."
+    )
+    rtscts: bool = Field(False, description="Whether RTS and CTS are wired and used for flow control.")
+    config_index: int | None = Field(
+        None,
+        ge=0,
+        le=255,
+        description="Stored scan configuration of a nirscan-nano; its active one if not given.",
+    )
+    pga_gain: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Fixed gain of a nirscan-nano, 1 to 64; chosen for each scan if not given.",
+    )
+    lamp_stays_on: bool = Field(
+        False, description="Keep the lamp of a nirscan-nano on between scans: steadier, shorter-lived."
     )
     integration_time_ms: float | None = Field(
         None, gt=0, description="How long an ocean spectrometer collects light, ms; 100 if not given."
@@ -64,6 +81,12 @@ class SpectrometerSection(_Section):
     def _settings_of_the_driver(self) -> "SpectrometerSection":
         if self.integration_time_ms is not None and self.driver != "ocean":
             raise ValueError(f'integration_time_ms: expected only with driver = "ocean", not "{self.driver}"')
+        if self.pga_gain is not None and self.pga_gain.bit_count() != 1:
+            raise ValueError(f"pga_gain: {self.pga_gain}; expected 1, 2, 4, 8, 16, 32 or 64")
+        of_a_nano = self.model_fields_set & {"config_index", "pga_gain", "lamp_stays_on"}
+        if of_a_nano and self.driver != "nirscan-nano":
+            key = min(of_a_nano)
+            raise ValueError(f'{key}: expected only with driver = "nirscan-nano", not "{self.driver}"')
         return self
 
 

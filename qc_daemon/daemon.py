@@ -13,6 +13,7 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from qc_daemon.camera_watch import WatchedCamera
+from qc_daemon.clock_watch import ClockWatch
 from qc_daemon.domain.errors import (
     InputError,
     InstrumentError,
@@ -95,6 +96,7 @@ class LineLoop:
         self._spectrometer = Supervisor("spectrometer", board, store, clock)
         self._watch = SpectrometerWatch(self._spectrometer, clock, WarmUpLimits())
         self._camera = self._watched_camera()
+        self._clock_watch = ClockWatch(clock)
 
     def stop(self) -> None:
         """Finish the inspection that is running and return from `run`."""
@@ -142,6 +144,7 @@ class LineLoop:
         station = Station(spectrometer, self._camera, work.judges, work.store)
         while not self._over:
             self._catch_up()
+            self._watch_clock()
             self._watch.look(spectrometer)
             if self._watch.has_just_settled():
                 self._read_tile_of_warm(spectrometer)
@@ -369,6 +372,16 @@ class LineLoop:
         self._clear("camera")
         if trouble:
             self._alarm("camera", trouble)
+
+    def _watch_clock(self) -> None:
+        """Have it in the history that the computer's clock was set: times before and after do not compare."""
+        step_s = self._clock_watch.step_s()
+        if step_s:
+            log.warning("the clock was set", step_s=round(step_s, 1))
+            now = self._work.judges.clock.now()
+            with suppress(StoreUnavailable):
+                message = f"the clock of the computer was set by {step_s:+.1f} s"
+                self._work.store.add_event("clock_set", "station", message, now)
 
     def _become(self, state: StationState) -> None:
         self._trigger.announce(state)

@@ -29,6 +29,7 @@ from qc_daemon.domain.quality import (
     FrameLimits,
     ScanLimits,
     assess_cleaned,
+    assess_clocks,
     assess_frame,
     assess_scan,
     assess_spectrum,
@@ -225,7 +226,8 @@ def _calibrated(
     validity = reference_validity(
         white, scan, instrument, at, standing.reconnected_at, judges.reference_limits
     )
-    findings = [*assess_scan(scan, judges.scan_limits), *validity.reasons]
+    clocks = assess_clocks(scan, at, judges.scan_limits)
+    findings = [*assess_scan(scan, judges.scan_limits), *validity.reasons, *clocks]
     if white is None or any(finding.blocks_inference for finding in findings):
         return None, tuple(findings)
     spectrum = absorbance_spectrum(scan, white)
