@@ -120,10 +120,17 @@ class SignalSubspace:
 
 @dataclass(frozen=True, slots=True)
 class NoveltyLimits:
-    """What each statistic may reach: input outside the subspace, error of REC (None without)."""
+    """What each statistic may reach.
+
+    Attributes:
+        subspace: input outside the subspace of the known.
+        reconstruction: error of REC; None without.
+        cone: part of the input outside the cone of the known; None in checkpoints older than that.
+    """
 
     subspace: float
     reconstruction: float | None
+    cone: float | None = None
 
 
 def fit_subspace(inputs: Floats) -> SignalSubspace:
@@ -148,10 +155,13 @@ def novelty_limit(statistic: Floats, specimens: Sequence[str], sources: NDArray[
     )
 
 
-def novelty(limits: NoveltyLimits, subspace: Floats, reconstruction: Floats | None) -> Floats:
-    """Return (n,) novelty: 1 is the limit."""
+def novelty(
+    limits: NoveltyLimits, subspace: Floats, reconstruction: Floats | None, cone: Floats | None
+) -> Floats:
+    """Return (n,) novelty: 1 is the limit. A statistic without a limit, or not measured, says nothing."""
     parts = [subspace / limits.subspace]
-    if reconstruction is not None and limits.reconstruction is not None:
-        parts.append(reconstruction / limits.reconstruction)
+    for statistic, limit in ((reconstruction, limits.reconstruction), (cone, limits.cone)):
+        if statistic is not None and limit is not None:
+            parts.append(statistic / limit)
     largest: Floats = np.max(parts, axis=0)
     return largest

@@ -5,7 +5,7 @@
     weights.safetensors  for training and the reference runtime
     model.onnx           static shapes, one specimen at a time: what the station serves
     model.mindir         the same graph for MindSpore
-    calibration.npz      the subspace of known spectra
+    calibration.npz      the subspace of known spectra, and their cone
     golden.npz           inputs and the outputs that every runtime has to reproduce
 
 Nothing here imports MindSpore.
@@ -23,6 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from models.calibration import IntervalTable, NoveltyLimits, SignalSubspace
 from models.isic_net_config import IsicNetConfig
+from models.known_cone import KnownCone
 from models.preprocessing import ImageScale, SpectrumGrid
 from models.validity import ValidityRange
 from qc_daemon.domain.errors import CheckpointError
@@ -119,6 +120,7 @@ class Checkpoint:
 
     Attributes:
         digest: SHA-256 of the manifest: the version that conclusions store.
+        cone: None in a checkpoint that was made before novelty was measured by it.
         golden_inputs, golden_outputs: arrays by tensor name.
     """
 
@@ -126,6 +128,7 @@ class Checkpoint:
     digest: str
     manifest: Manifest
     subspace: SignalSubspace
+    cone: KnownCone | None
     golden_inputs: Arrays
     golden_outputs: Arrays
 
@@ -155,7 +158,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     missing = [name for name in _REQUIRED if name not in contents]
     if missing:
         raise CheckpointError(f"{folder / MANIFEST}: lists no {missing[0]}; expected {', '.join(_REQUIRED)}")
-    calibration = _arrays(folder / CALIBRATION, contents[CALIBRATION], ("centre", "axes"))
+    subspace, cone = _known(folder / CALIBRATION, contents[CALIBRATION], manifest.novelty.cone is not None)
     inputs = tuple(f"in.{spec.name}" for spec in manifest.inputs)
     outputs = tuple(f"out.{spec.name}" for spec in manifest.outputs)
     golden = _arrays(folder / GOLDEN, contents[GOLDEN], inputs + outputs)
@@ -163,9 +166,21 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         folder,
         digest,
         manifest,
-        SignalSubspace(calibration["centre"].astype(np.float64), calibration["axes"].astype(np.float64)),
+        subspace,
+        cone,
         {key.removeprefix("in."): golden[key] for key in inputs},
         {key.removeprefix("out."): golden[key] for key in outputs},
+    )
+
+
+def write_known(folder: Path, subspace: SignalSubspace, cone: KnownCone) -> None:
+    """Write what novelty is measured by."""
+    np.savez(
+        folder / CALIBRATION,
+        centre=subspace.centre,
+        axes=subspace.axes,
+        pretreatment=cone.pretreatment,
+        spectra=cone.spectra,
     )
 
 
@@ -212,6 +227,13 @@ def _parse(path: Path, text: bytes) -> Manifest:
     if manifest.format != FORMAT:
         raise CheckpointError(f'{path}: format is "{manifest.format}", expected "{FORMAT}"')
     return manifest
+
+
+def _known(path: Path, content: bytes, with_cone: bool) -> tuple[SignalSubspace, KnownCone | None]:
+    keys = ("centre", "axes") + (("pretreatment", "spectra") if with_cone else ())
+    arrays = {key: array.astype(np.float64) for key, array in _arrays(path, content, keys).items()}
+    cone = KnownCone(arrays["pretreatment"], arrays["spectra"]) if with_cone else None
+    return SignalSubspace(arrays["centre"], arrays["axes"]), cone
 
 
 def _arrays(path: Path, content: bytes, keys: tuple[str, ...]) -> Arrays:

@@ -144,7 +144,9 @@ class IsicPredictor:
         inputs = signal.reshape(len(signal), -1).astype(np.float64)
         rebuilt = answer.get("reconstruction")
         error = None if rebuilt is None else reconstruction_error(signal, rebuilt)
-        return novelty(self._checkpoint.manifest.novelty, self._checkpoint.subspace.residual(inputs), error)
+        checkpoint, cone = self._checkpoint, self._checkpoint.cone
+        outside = None if cone is None else cone.residual(inputs)
+        return novelty(checkpoint.manifest.novelty, checkpoint.subspace.residual(inputs), error, outside)
 
     def _evidence(self, answer: Tensors, image_used: bool) -> Evidence:
         manifest = self._checkpoint.manifest

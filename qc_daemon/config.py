@@ -26,6 +26,9 @@ DEFAULT_FILE = Path("qc.toml")
 SpectrometerKind = Literal["nirscan-nano", "nirone", "ocean"]
 
 
+_OF_A_DEVICE = frozenset({"width_px", "height_px", "exposure_ms", "gain", "white_balance_k", "focus"})
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,12 +48,29 @@ class SpectrometerSection(_Section):
         "nirscan-nano", description='Which spectrometer it is: "nirscan-nano", "nirone" or "ocean".'
     )
     port: str = Field(
-        description="Device path (/dev/serial/by-id/...) or a URL of a device server "
-        "(socket://host:port, rfc2217://host:port)."
+        description="Device path (/dev/serial/by-id/...; with * the unit is looked for at each match) "
+        "or a URL of a device server (socket://host:port, rfc2217://host:port)."
     )
+    serial: str = Field("", description="Serial number of the unit that belongs here; any unit if not given.")
     baud: int = Field(115200, gt=0, description="Bits per second of the serial line.")
     scans_averaged: int | None = Field(
         None, ge=1, le=9999, description="Scans that are averaged; the driver's choice if not given."
+    )
+    rtscts: bool = Field(False, description="Whether RTS and CTS are wired and used for flow control.")
+    config_index: int | None = Field(
+        None,
+        ge=0,
+        le=255,
+        description="Stored scan configuration of a nirscan-nano; its active one if not given.",
+    )
+    pga_gain: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Fixed gain of a nirscan-nano, 1 to 64; chosen for each scan if not given.",
+    )
+    lamp_stays_on: bool = Field(
+        False, description="Keep the lamp of a nirscan-nano on between scans: steadier, shorter-lived."
     )
     integration_time_ms: float | None = Field(
         None, gt=0, description="How long an ocean spectrometer collects light, ms; 100 if not given."
@@ -61,20 +81,44 @@ class SpectrometerSection(_Section):
     def _settings_of_the_driver(self) -> "SpectrometerSection":
         if self.integration_time_ms is not None and self.driver != "ocean":
             raise ValueError(f'integration_time_ms: expected only with driver = "ocean", not "{self.driver}"')
+        if self.pga_gain is not None and self.pga_gain.bit_count() != 1:
+            raise ValueError(f"pga_gain: {self.pga_gain}; expected 1, 2, 4, 8, 16, 32 or 64")
+        of_a_nano = self.model_fields_set & {"config_index", "pga_gain", "lamp_stays_on"}
+        if of_a_nano and self.driver != "nirscan-nano":
+            key = min(of_a_nano)
+            raise ValueError(f'{key}: expected only with driver = "nirscan-nano", not "{self.driver}"')
         return self
 
 
 class CameraSection(_Section):
-    """The microscope camera: an HTTP-MJPEG stream or a folder of images."""
+    """The microscope camera: a V4L2 device, an HTTP-MJPEG stream or a folder of images."""
 
+    device: str | None = Field(None, description="A camera on this computer, by its name in /dev/v4l/by-id.")
     url: str | None = Field(None, description="Address of an HTTP-MJPEG stream (http://host:port/path).")
     folder: Path | None = Field(None, description="Folder of images, one taken for each inspection.")
-    um_per_pixel: float = Field(gt=0, description="Size of a pixel on the specimen, in µm.")
+    um_per_pixel: float | None = Field(
+        None, gt=0, description="Size of a pixel, µm; if not given, as calibrate camera-scale measured it."
+    )
+    width_px: int = Field(1280, gt=0, description="Width of the frames to ask a device for.")
+    height_px: int = Field(960, gt=0, description="Height of the frames to ask a device for.")
+    exposure_ms: float | None = Field(
+        None, gt=0, description="Exposure of a device, ms; if not given, its present one, locked."
+    )
+    gain: float | None = Field(None, description="Gain of a device in its own units; if not given, locked.")
+    white_balance_k: float | None = Field(
+        None, gt=0, description="White balance of a device, kelvin; if not given, locked."
+    )
+    focus: float | None = Field(
+        None, ge=0, description="Focus of a device in its own units; if not given, locked."
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> "CameraSection":
-        if (self.url is None) == (self.folder is None):
-            raise ValueError("expected either url or folder")
+        if sum(source is not None for source in (self.device, self.url, self.folder)) != 1:
+            raise ValueError("expected one of device, url and folder")
+        if self.device is None and self.model_fields_set & _OF_A_DEVICE:
+            key = min(self.model_fields_set & _OF_A_DEVICE)
+            raise ValueError(f"{key}: expected only with camera.device")
         return self
 
 

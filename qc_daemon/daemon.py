@@ -5,13 +5,15 @@ crashing: every start repairs what the last stop left before it takes new work.
 """
 
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from qc_daemon.camera_watch import WatchedCamera
+from qc_daemon.clock_watch import ClockWatch
 from qc_daemon.domain.errors import (
     InputError,
     InstrumentError,
@@ -28,19 +30,24 @@ from qc_daemon.domain.ports import (
     ReportWriter,
     Trigger,
 )
+from qc_daemon.domain.reference_validity import Validity, reference_validity
 from qc_daemon.domain.spectrum import Scan
+from qc_daemon.domain.supervision import InstrumentEvent
 from qc_daemon.domain.waits import growing_waits
+from qc_daemon.domain.warm_up import WarmUpLimits
 from qc_daemon.pipeline import Inspection, Judges, Station, certify, conclude, glance, inspect_specimen
-from qc_daemon.references import renew_reference
+from qc_daemon.references import renew_reference, take_tile_reference
+from qc_daemon.spectrometer_watch import SpectrometerWatch
 from qc_daemon.status import LastInspection, StatusBoard
+from qc_daemon.supervision import Supervisor
 
 log = structlog.get_logger()
 
 # What the loop can have to say; each is raised anew in a run in which it is still so.
-ALARMS = ("instrument", "store", "report", "undecided", "line", "missed")
+ALARMS = ("instrument", "camera", "changed", "store", "report", "undecided", "line", "missed")
 
 _FIRST_WAIT_S = 0.5
-_LONGEST_WAIT_S = 30.0
+_LONGEST_WAIT_S = 5.0  # a device that is back must measure again within 10 s
 _BEAT_S = 10.0
 _WATCH_S = 0.25  # how often a stop and the line's health are looked at while nothing comes
 
@@ -55,13 +62,22 @@ class Instruments:
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """All that the line loop works with; instruments are opened anew after each loss."""
+    """All that the line loop works with; each instrument is opened anew after its own losses."""
 
     judges: Judges
     store: InspectionStore
     report_writer: ReportWriter
     line: Line
-    open_instruments: Callable[[], AbstractContextManager[Instruments]]
+    open_spectrometer: Callable[[], AbstractContextManager[NirSpectrometer]]
+    open_camera: Callable[[], AbstractContextManager[MicroscopeCamera]] | None
+
+    @contextmanager
+    def open_instruments(self) -> Iterator[Instruments]:
+        """Open both for a finite piece of work, which ends if one cannot be opened."""
+        with ExitStack() as stack:
+            spectrometer = stack.enter_context(self.open_spectrometer())
+            camera = stack.enter_context(self.open_camera()) if self.open_camera is not None else None
+            yield Instruments(spectrometer, camera)
 
 
 class LineLoop:
@@ -76,6 +92,11 @@ class LineLoop:
         self._missed_before = 0
         self._undecidable: set[int] = set()
         self._last_scan: Scan | None = None
+        clock, store = workplace.judges.clock, workplace.store
+        self._spectrometer = Supervisor("spectrometer", board, store, clock)
+        self._watch = SpectrometerWatch(self._spectrometer, clock, WarmUpLimits())
+        self._camera = self._watched_camera()
+        self._clock_watch = ClockWatch(clock)
 
     def stop(self) -> None:
         """Finish the inspection that is running and return from `run`."""
@@ -90,29 +111,45 @@ class LineLoop:
         """
         self._forget_alarms_of_an_earlier_run()
         self._catch_up()
-        waits = growing_waits(_FIRST_WAIT_S, _LONGEST_WAIT_S)
-        while not self._over:
-            try:
-                with self._work.open_instruments() as instruments:
-                    self._announce(instruments)
-                    waits = growing_waits(_FIRST_WAIT_S, _LONGEST_WAIT_S)
-                    self._inspect_until_trouble(instruments)
-            except InstrumentError as error:
-                self._lose_instruments(error)
-                self._wait(next(waits))
+        with self._camera or nullcontext():
+            self._inspect_until_over()
         self._become(StationState.STOPPED)
 
     @property
     def _over(self) -> bool:
         return self._stop.is_set() or self._trigger.ended
 
-    def _inspect_until_trouble(self, instruments: Instruments) -> None:
+    def _watched_camera(self) -> WatchedCamera | None:
+        if self._work.open_camera is None:
+            return None
+        clock = self._work.judges.clock
+        supervisor = Supervisor("camera", self._board, self._work.store, clock)
+        return WatchedCamera(self._work.open_camera(), supervisor, clock, _waits)
+
+    def _inspect_until_over(self) -> None:
+        waits = _waits()
+        while not self._over:
+            self._spectrometer.apply(InstrumentEvent.SOUGHT)
+            try:
+                with self._work.open_spectrometer() as spectrometer:
+                    self._announce(spectrometer)
+                    waits = _waits()
+                    self._inspect_until_trouble(spectrometer)
+            except InstrumentError as error:
+                self._lose_spectrometer(error)
+                self._wait(next(waits))
+
+    def _inspect_until_trouble(self, spectrometer: NirSpectrometer) -> None:
         work = self._work
-        station = Station(instruments.spectrometer, instruments.camera, work.judges, work.store)
+        station = Station(spectrometer, self._camera, work.judges, work.store)
         while not self._over:
             self._catch_up()
+            self._watch_clock()
+            self._watch.look(spectrometer)
+            if self._watch.has_just_settled():
+                self._read_tile_of_warm(spectrometer)
             renew_reference(
-                instruments.spectrometer,
+                spectrometer,
                 work.line,
                 work.store,
                 work.judges.clock,
@@ -120,6 +157,7 @@ class LineLoop:
                 work.judges.reference_limits,
                 self._last_scan,
             )
+            self._judge_spectrometer(spectrometer)
             cue = self._await_cue(station)
             if cue is not None:
                 self._serve(station, cue)
@@ -133,6 +171,7 @@ class LineLoop:
             self._watch_line()
             if cue is not None:
                 return cue
+            self._watch.look(station.spectrometer)
         return None
 
     def _serve(self, station: Station, cue: Cue) -> None:
@@ -153,6 +192,7 @@ class LineLoop:
             self._store_trouble(error)
 
     def _inspect(self, station: Station, cue: Cue) -> None:
+        self._watch.asked()
         try:
             inspection = inspect_specimen(station, cue.specimen)
         except InstrumentError:
@@ -160,6 +200,9 @@ class LineLoop:
             raise
         self._trigger.answer(cue, inspection.conclusion)
         self._last_scan = inspection.acquisition.scan
+        self._watch.measured(self._last_scan.conditions)
+        self._judge_spectrometer(station.spectrometer)
+        self._watch_camera()
         self._publish(inspection)
 
     def _accepted_before(self, cue: Cue) -> int | None:
@@ -189,6 +232,7 @@ class LineLoop:
             self._store_trouble(error)
             return
         self._clear("store")
+        self._spectrometer.store_late()
         self._board.update(journal_pending=pending)
 
     def _draw_missing_conclusions(self) -> None:
@@ -259,32 +303,85 @@ class LineLoop:
             self._clear("missed")
         self._missed_before = missed
 
-    def _announce(self, instruments: Instruments) -> None:
+    def _announce(self, spectrometer: NirSpectrometer) -> None:
+        found_again = self._spectrometer.serial != ""
+        other = self._watch.opened(spectrometer)
         self._clear("instrument")
-        self._note_reconnection(instruments.spectrometer.identity.serial)
-        self._board.instrument("spectrometer", "connected", instruments.spectrometer.identity.serial)
-        if instruments.camera is not None:
-            self._board.instrument("camera", "connected", instruments.camera.identity.serial)
+        serial = spectrometer.identity.serial
+        if found_again:
+            self._note_reconnection(serial)
+        if other is not None:
+            self._note_other_unit(serial, other)
         self._become(StationState.RUNNING)
 
     def _note_reconnection(self, serial: str) -> None:
-        """Have it in the history that the spectrometer was gone: its white reference is due then."""
-        before = self._board.status.instruments.get("spectrometer")
-        if before is None or before.state != "lost":
-            return
+        """Have it in the history that the spectrometer was gone: its reference is worth another look."""
         self._last_scan = None
         try:
             self._work.store.add_reconnection(serial, self._work.judges.clock.now())
         except StoreUnavailable as error:
             self._store_trouble(error)
 
-    def _lose_instruments(self, error: InstrumentError) -> None:
+    def _note_other_unit(self, serial: str, before: str) -> None:
+        """Say that another unit measures now, until the station starts anew or the first is back."""
+        log.warning("another spectrometer", serial=serial, before=before)
+        if self._board.clear_alarms(f"changed: spectrometer {before} "):
+            self._clear("changed")
+            return
+        message = f"spectrometer {serial} took the place of {before}; it needs a white reference of its own"
+        self._alarm("changed", message)
+
+    def _read_tile_of_warm(self, spectrometer: NirSpectrometer) -> None:
+        """Replace a reading of the tile that was made while the spectrometer still drifted."""
+        line, store, judges = self._work.line, self._work.store, self._work.judges
+        current = store.current_reference(spectrometer.identity.serial)
+        if current is None or current.taken_at < self._watch.opened_at:
+            return
+        tile = line.show_white_tile()
+        if tile is not None:
+            take_tile_reference(spectrometer, tile, store, judges.clock, judges.new_id)
+
+    def _judge_spectrometer(self, spectrometer: NirSpectrometer) -> None:
+        """Say what the spectrometer's results are worth now."""
+        judges, store = self._work.judges, self._work.store
+        instrument, now = spectrometer.identity, judges.clock.now()
+        try:
+            white = store.current_reference(instrument.serial)
+            standing = store.calibration_standing(instrument.serial, now)
+        except StoreUnavailable as error:
+            self._store_trouble(error)
+            self._watch.judge(Validity(()), ())
+            return
+        validity = reference_validity(
+            white, self._last_scan, instrument, now, standing.reconnected_at, judges.reference_limits
+        )
+        self._watch.judge(validity, standing.out_of_control)
+
+    def _lose_spectrometer(self, error: InstrumentError) -> None:
         log.warning("instrument lost", error=str(error))
-        for name, entry in self._board.status.instruments.items():
-            self._board.instrument(name, "lost", entry.serial)
+        self._spectrometer.failed(str(error))
         self._clear("instrument")
         self._alarm("instrument", str(error))
         self._become(StationState.DEGRADED)
+
+    def _watch_camera(self) -> None:
+        """Raise or clear the alarm of the camera, whose loss costs micrographs and no measurement."""
+        trouble = self._camera.trouble if self._camera is not None else ""
+        if f"camera: {trouble}" in self._board.status.alarms:
+            return
+        self._clear("camera")
+        if trouble:
+            self._alarm("camera", trouble)
+
+    def _watch_clock(self) -> None:
+        """Have it in the history that the computer's clock was set: times before and after do not compare."""
+        step_s = self._clock_watch.step_s()
+        if step_s:
+            log.warning("the clock was set", step_s=round(step_s, 1))
+            now = self._work.judges.clock.now()
+            with suppress(StoreUnavailable):
+                message = f"the clock of the computer was set by {step_s:+.1f} s"
+                self._work.store.add_event("clock_set", "station", message, now)
 
     def _become(self, state: StationState) -> None:
         self._trigger.announce(state)
@@ -331,6 +428,10 @@ class LineLoop:
         while (left_s := until_s - clock.monotonic_s()) > 0 and not self._stop.wait(min(left_s, _WATCH_S)):
             self._watch_line()
             self._board.beat()
+
+
+def _waits() -> Iterator[float]:
+    return growing_waits(_FIRST_WAIT_S, _LONGEST_WAIT_S)
 
 
 class WatchedThread(threading.Thread):

@@ -5,13 +5,14 @@ facts. An acquisition without a conclusion is UNDECIDED, so a crash never looks 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
 from qc_daemon.domain.calibration import CalibrationStanding
 from qc_daemon.domain.composition import Composition
 from qc_daemon.domain.errors import InstrumentError
+from qc_daemon.domain.flat_field import FlatField, corrected, unfit
 from qc_daemon.domain.image import CleanedImage, Frame
 from qc_daemon.domain.inspection import Acquisition, Conclusion, ModelVersion, ReportFile, Specimen
 from qc_daemon.domain.ports import (
@@ -28,6 +29,7 @@ from qc_daemon.domain.quality import (
     FrameLimits,
     ScanLimits,
     assess_cleaned,
+    assess_clocks,
     assess_frame,
     assess_scan,
     assess_spectrum,
@@ -51,7 +53,8 @@ T = TypeVar("T")
 class Judges:
     """Everything that turns facts into an opinion; swapping it never touches the facts.
 
-    `transfer` makes spectra look like those of another unit before anything is inferred, if there is one.
+    `transfer` makes spectra look like those of another unit before anything is inferred, if there is one;
+    `flat_field` makes the light of a micrograph even before anything looks at it, if there is one.
     """
 
     cleaner: ImageCleaner
@@ -61,6 +64,7 @@ class Judges:
     scan_limits: ScanLimits
     reference_limits: ReferenceLimits
     transfer: Transfer | None
+    flat_field: FlatField | None
     frame_limits: FrameLimits
     software_version: str
     clock: Clock
@@ -169,7 +173,7 @@ def conclude(judges: Judges, acquisition: Acquisition, standing: CalibrationStan
         id=judges.new_id(),
         acquisition_id=acquisition.id,
         composition=composition,
-        cleaned=cleaned,
+        cleaned=_as_photographed(cleaned, acquisition.frame),
         defects=defects,
         tolerance=judges.tolerance,
         verdict=judge(composition, acquisition.specimen.label, judges.tolerance, findings),
@@ -222,7 +226,8 @@ def _calibrated(
     validity = reference_validity(
         white, scan, instrument, at, standing.reconnected_at, judges.reference_limits
     )
-    findings = [*assess_scan(scan, judges.scan_limits), *validity.reasons]
+    clocks = assess_clocks(scan, at, judges.scan_limits)
+    findings = [*assess_scan(scan, judges.scan_limits), *validity.reasons, *clocks]
     if white is None or any(finding.blocks_inference for finding in findings):
         return None, tuple(findings)
     spectrum = absorbance_spectrum(scan, white)
@@ -231,12 +236,24 @@ def _calibrated(
 
 
 def _models(judges: Judges) -> tuple[ModelVersion, ...]:
-    models = (judges.cleaner.version, judges.predictor.version, judges.defect_detector.version)
-    transfer = judges.transfer
-    if transfer is None:
-        return models
-    name = f"{transfer.source_serial} as {transfer.target_serial}: {transfer.method}"
-    return (*models, ModelVersion("transfer", name, transfer.digest))
+    models = [judges.cleaner.version, judges.predictor.version, judges.defect_detector.version]
+    transfer, flat = judges.transfer, judges.flat_field
+    if transfer is not None:
+        name = f"{transfer.source_serial} as {transfer.target_serial}: {transfer.method}"
+        models.append(ModelVersion("transfer", name, transfer.digest))
+    if flat is not None:
+        name = f"{flat.camera.serial}, {flat.taken_at:%Y-%m-%d %H:%M:%S} UTC"
+        models.append(ModelVersion("flat_field", name, flat.sha256))
+    return tuple(models)
+
+
+def _as_photographed(cleaned: CleanedImage | None, frame: Frame | None) -> CleanedImage | None:
+    """Return a cleaned image on the frame's own pixels: what is stored beside it is mask and fill alone."""
+    if cleaned is None or frame is None:
+        return None
+    pixels = frame.pixels.copy()
+    pixels[cleaned.debris_mask] = cleaned.pixels[cleaned.debris_mask]
+    return replace(cleaned, original=frame.pixels, pixels=pixels)
 
 
 def _outside_validity(
@@ -258,7 +275,11 @@ def _cleaned_image(
     findings = tuple(assess_frame(frame, acquisition.triggered_monotonic_s, judges.frame_limits))
     if findings:
         return None, findings
-    cleaned = judges.cleaner.clean(frame)
+    why_not = unfit(judges.flat_field, frame) if judges.flat_field else None
+    if why_not is not None:
+        return None, (Reason(ReasonCode.FLAT_FIELD_UNFIT, why_not),)
+    even = replace(frame, pixels=corrected(frame.pixels, judges.flat_field)) if judges.flat_field else frame
+    cleaned = judges.cleaner.clean(even)
     return cleaned, tuple(assess_cleaned(cleaned, judges.frame_limits))
 
 

@@ -17,7 +17,7 @@ _BEAT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class InstrumentStatus:
-    """State of one instrument ("connected", "lost"), since when, and its serial number."""
+    """State of one instrument (`qc_daemon.domain.supervision`), since when, and its serial number."""
 
     state: str
     since: str
@@ -70,11 +70,10 @@ class StatusBoard:
         if self._clock.monotonic_s() - self._updated_s >= _BEAT_S:
             self.update()
 
-    def instrument(self, name: str, state: str, serial: str) -> None:
-        """Publish that an instrument is now in `state`; `since` changes only with the state."""
-        known = self.status.instruments.get(name)
-        if known is None or (known.state, known.serial) != (state, serial):
-            entry = InstrumentStatus(state, self._clock.now().isoformat(), serial)
+    def instrument(self, name: str, state: str, since: str, serial: str) -> None:
+        """Publish in which state an instrument is, and since when."""
+        entry = InstrumentStatus(state, since, serial)
+        if self.status.instruments.get(name) != entry:
             self.update(instruments={**self.status.instruments, name: entry})
 
     def raise_alarm(self, text: str) -> None:

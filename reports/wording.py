@@ -146,6 +146,13 @@ _REASONS: Mapping[ReasonCode, tuple[Words, Words]] = {
         ),
         _NO_FIGURES,
     ),
+    ReasonCode.CLOCKS_DISAGREE: (
+        Words(
+            "备注：工作站与光谱仪的时钟不一致",
+            "Remark: the clocks of station and spectrometer disagree",
+        ),
+        Words("相差 {value:+.0f} 秒，限值 {limit:.0f} 秒", "by {value:+.0f} s, limit {limit:.0f} s"),
+    ),
     ReasonCode.TILE_OUT_OF_CONTROL: (
         Words(
             "光谱仪失控：灰板检查（{subject}）",
@@ -322,6 +329,7 @@ _TERMS: Mapping[str, Words] = {
     "image_cleaner": Words("图像清洁", "Image cleaning"),
     "defect_detector": Words("疵点检测", "Defects"),
     "transfer": Words("仪器间转移", "Transfer between units"),
+    "flat_field": Words("平场校正", "Flat field"),
 }
 
 HEADINGS: Mapping[str, Words] = {

@@ -49,10 +49,10 @@ def a_white(scan: Scan | None = None, **changes: Any) -> WhiteReference:
 
 
 def a_frame(pixels: Any = None, **changes: Any) -> Frame:
-    """Return a frame of sharp random texture captured 0.1 s after the trigger at 100 s."""
+    """Return a frame of sharp patches, coarser than noise, captured 0.1 s after the trigger at 100 s."""
     if pixels is None:
-        grain = np.random.default_rng(1).integers(60, 200, (64, 64, 1))
-        pixels = np.repeat(grain, 3, axis=2).astype(np.uint8)
+        patches = np.kron(np.random.default_rng(1).integers(60, 200, (16, 16, 1)), np.ones((4, 4, 1)))
+        pixels = np.repeat(patches, 3, axis=2).astype(np.uint8)
     camera = InstrumentIdentity("folder-camera", "folder", "cam-1", "1")
     return replace(Frame(b"png", pixels, 1.0, camera, NOON, 100.1, 0), **changes)
 

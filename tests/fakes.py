@@ -283,6 +283,7 @@ def fake_judges(clock: FakeClock, **changes: object) -> Judges:
         "scan_limits": ScanLimits(),
         "reference_limits": ReferenceLimits(),
         "transfer": None,
+        "flat_field": None,
         "frame_limits": FrameLimits(),
         "software_version": "test",
         "clock": clock,

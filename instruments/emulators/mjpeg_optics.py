@@ -39,7 +39,7 @@ def _soiled(pixels: Pixels, percent: float) -> Pixels:
     speck = np.zeros((height, width), np.uint8)
     while 100.0 * np.mean(speck > 0) < min(percent, 95.0):
         x, y = int(rng.integers(width)), int(rng.integers(height))
-        cv2.circle(speck, (x, y), radius_px, 255, -1)
+        cv2.circle(speck, (x, y), radius_px, (255,), -1)
     soiled = pixels.copy()
     soiled[speck > 0] = _DEBRIS_GREY
     return soiled

@@ -4,31 +4,36 @@ import struct
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
-
 from instruments.emulators.faults import ActiveFaults
-from instruments.emulators.nano_scene import NanoScene, saturated
+from instruments.emulators.nano_scene import NanoScene
+from instruments.emulators.nano_spoiling import (
+    HADAMARD_NAME,
+    SCAN_FAULTS,
+    amplified,
+    monitored,
+    serial_now,
+    spoilt_scan,
+)
 from instruments.emulators.tape import Tape
 from instruments.nirscan_nano.codec import MAX_CHUNK, Command
 from instruments.nirscan_nano.payloads import DeviceStatus, ErrorSource, FileType, encode_device_time
 from instruments.nirscan_nano.scan_container import ScanRecord, ScanType, encode_scan, scan_of
 from instruments.nirscan_nano.tpl import encode_container
 
-DEVICE_FAULTS = {
+DEVICE_FAULTS = SCAN_FAULTS | {
     "slow_scan": "scans take VALUE times as long as estimated (16)",
     "error_bit": "scans end with the scan error VALUE (4, the lamp driver)",
-    "saturated": "the detector clips",
-    "lamp_off": "no light: the counts stay at the dark level",
-    "hadamard_active": "the active configuration is a Hadamard scan",
+    "clock_jump": "the device's clock is VALUE seconds ahead (3600)",
     "type8_offset_bug": "asking for the size of the interpreted file does not rewind it",
 }
 
 _FIRMWARE = 2 << 16 | 1 << 8 | 0
 _MODEL_NAME = b"NIRscan Nano"
 _CONFIG_TYPE_STRING = "S(cvc#c#vvcvv)"
-_CONFIG_NAMES = (b"Column 1", b"Hadamard 1")
+_CONFIG_NAMES = (b"Column 1", HADAMARD_NAME.encode())
 _UNSET_CLOCK = datetime(2015, 1, 1, tzinfo=UTC)  # recorded streams of an unset device show 2015
 _SD_CARD_STATUS = 0x04
+_GAINS = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Refused(Exception):
@@ -45,6 +50,9 @@ class _Memory:
     clock: datetime = _UNSET_CLOCK
     config_index: int = 0
     hibernate: int = 1
+    pga_gain: int | None = None  # the device chooses one
+    lamp_kept: bool = False  # the host switches the lamp, not each scan
+    lamp_on: bool = False
     scan: ScanRecord | None = None
     scan_done_s: float = 0.0
     scan_error: int = 0
@@ -95,7 +103,7 @@ class NanoDevice:
             case Command.VERSION:
                 return struct.pack("<7I", _FIRMWARE, 0, 0, 0, 1, 1, 1)
             case Command.SERIAL_NUMBER:
-                return self._tape.serial.encode("ascii")[:8].ljust(8, b"\0")
+                return serial_now(self._tape.serial, self._faults).encode("ascii").ljust(8, b"\0")
             case Command.MODEL_NAME:
                 return _MODEL_NAME.ljust(16, b"\0")
         return None
@@ -116,6 +124,18 @@ class NanoDevice:
                 return struct.pack("<i", self._tape.wavelength_nm.size)
             case Command.SET_REPEATS, 2:
                 memory.repeats = int.from_bytes(data, "little")
+                return b""
+            case Command.SET_FIXED_PGA, 2:
+                if data[1] not in _GAINS:
+                    raise Refused
+                memory.pga_gain = data[1] if data[0] else None
+                return b""
+            case Command.KEEP_LAMP, 1:
+                memory.lamp_kept = bool(data[0])
+                memory.lamp_on = memory.lamp_on and memory.lamp_kept
+                return b""
+            case Command.SWITCH_LAMP, 2:
+                memory.lamp_on = memory.lamp_kept and bool(data[1])
                 return b""
             case Command.GET_CLOCK, 0:
                 return self._device_time(now_s)
@@ -138,7 +158,8 @@ class NanoDevice:
             case Command.HUMIDITY:
                 return struct.pack("<2i", system, round(100 * record.humidity_percent))
             case Command.PHOTODETECTOR:
-                return struct.pack("<3I", 0, record.lamp_photodiode, 0)
+                lit = self._memory.lamp_on or self._running(now_s)
+                return struct.pack("<3I", 0, monitored(record.lamp_photodiode, self._faults) if lit else 0, 0)
         return None
 
     def _scanning(self, command: int, _data: bytes, now_s: float) -> bytes | None:
@@ -194,23 +215,21 @@ class NanoDevice:
             raise Refused
         record = self.scene.scan(memory.repeats, now_s - memory.started_s, self._device_time(now_s))
         self._scan_count += 1
-        memory.scan = self._spoilt(replace(record, scan_index=self._scan_count))
+        memory.scan = self._as_set(replace(record, scan_index=self._scan_count))
         memory.interpreted = b""
         memory.scan_error = int(self._faults.value("error_bit", default=4.0) or 0)
         slowness = self._faults.value("slow_scan", default=16.0) or 1.0
         memory.scan_done_s = now_s + self._estimated_s() * slowness
 
-    def _spoilt(self, record: ScanRecord) -> ScanRecord:
-        if self._memory.config_index == 1 or self._faults.value("hadamard_active"):
+    def _as_set(self, record: ScanRecord) -> ScanRecord:
+        """Return a good scan as the settings and the active faults make it."""
+        memory = self._memory
+        if memory.config_index == 1:
             record = replace(
                 record, scan_type=ScanType.HADAMARD, config_index=1, config_name=_CONFIG_NAMES[1].decode()
             )
-        if self._faults.value("saturated"):
-            record = replace(record, adc=saturated(record.adc))
-        if self._faults.value("lamp_off"):
-            dark = np.full(record.adc.size, record.adc[record.first_black])
-            record = replace(record, adc=dark, lamp_photodiode=0)
-        return record
+        record = spoilt_scan(record, self.scene.empty_adc(), self._faults)
+        return record if memory.pga_gain is None else amplified(record, memory.pga_gain)
 
     def _file(self, file_type: int, now_s: float) -> bytes:
         scan = self._memory.scan
@@ -244,7 +263,8 @@ class NanoDevice:
         return encode_container(_CONFIG_TYPE_STRING, (*values, self._memory.repeats))
 
     def _device_time(self, now_s: float) -> bytes:
-        since_set = timedelta(seconds=now_s - self._memory.clock_set_s)
+        jumped_s = self._faults.value("clock_jump", default=3600.0) or 0.0
+        since_set = timedelta(seconds=now_s - self._memory.clock_set_s + jumped_s)
         return encode_device_time(self._memory.clock + since_set)
 
     def _set_clock(self, data: bytes, now_s: float) -> None:

@@ -70,6 +70,10 @@ class NanoScene(Scene):
             adc=_adc_values(self.white_counts()),
         )
 
+    def empty_adc(self) -> NDArray[np.int64]:
+        """Return the ADC values of a scan with nothing in front of the window."""
+        return _adc_values(self._empty_counts())
+
     def _conditions(self, powered_s: float) -> tuple[float, float, float, float]:
         """Return °C of system and detector, %RH and the lamp reading, as recorded or else drifting."""
         tape, row = self.tape, self.row
@@ -86,12 +90,6 @@ class NanoScene(Scene):
             now if math.isnan(then) else then for then, now in zip(recorded, drifting, strict=True)
         )
         return system_c, detector_c, humidity, lamp
-
-
-def saturated(adc: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return (n,) ADC values that clip where they are above half of their range."""
-    limit = (adc.min() + adc.max()) // 2
-    return np.where(adc > limit, int(FULL_SCALE_COUNTS) - 1, adc)
 
 
 def _adc_values(counts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -20,11 +20,16 @@ from instruments.nirscan_nano.codec import (
 
 UART_FAULTS = LINE_FAULTS | {
     "bad_checksum": "replies have a wrong checksum",
+    "bit_flip": "one bit of each reply is wrong, each time in the next byte",
+    "wrong_length": "replies say that VALUE bytes follow (65535)",
+    "garbage_after": "noise stands behind replies",
+    "echo": "the line gives each request back before its reply",
     "wrong_echo": "replies name another command",
     "missing_echo": "replies name no command, as on USB",
     "busy": "the device says that it is busy",
     "reject": "the device refuses",
     "stale_error_length": "the length of error replies is that of an older reply",
+    "unplugged": "the port is not there",
     "device_reboot": "the device restarts and is silent for VALUE seconds (0.3)",
 }
 
@@ -36,6 +41,7 @@ _LINK_FAILURE = encode_frame(_ERROR_FLAG, 0, b"")
 _CHECKSUM_REFUSAL = encode_frame(0xC0 | _ERROR_FLAG, 0, b"")
 _STALE_LENGTH = 40
 # Half of the reply to a serial number request, between bytes that mean nothing.
+_NOISE = b"\0\xff\x07AB\0"
 _GARBAGE = b"\0\0\xff\x07AB\0" + START + bytes.fromhex("2f 02 00 00 c0 11 0a 00 33 02 35 35")
 
 
@@ -48,6 +54,7 @@ class NanoUart:
         self._parser = FrameParser()
         self._last_byte_s = 0.0
         self._silent_until_s = 0.0
+        self._flipped = 0
 
     @property
     def scene(self) -> Scene:
@@ -76,6 +83,8 @@ class NanoUart:
         replies: list[Reply | None] = []
         for event in self._parser.feed(data):
             if isinstance(event, Frame) and event.command is not None:
+                if self._faults.value("echo"):
+                    replies.append(Reply(encode_frame(event.flags, event.sequence, event.payload)))
                 replies.append(self._answer(event, event.command, now_s))
             elif isinstance(event, BadChecksum):
                 replies.append(self._throw_away(_CHECKSUM_REFUSAL))
@@ -116,4 +125,18 @@ class NanoUart:
         good = encode_frame(request.flags, request.sequence, echo + data)
         if strikes("bad_checksum", command):
             good = good[:4] + bytes((good[4] ^ 0x01,)) + good[5:]
+        if strikes("bit_flip", command):
+            place, self._flipped = self._flipped % len(good), self._flipped + 1
+            good = good[:place] + bytes((good[place] ^ 0x10,)) + good[place + 1 :]
+        length = self._faults.value("wrong_length", default=65535.0, command=command)
+        if length is not None:
+            good = _with_length(good, int(length))
+        if strikes("garbage_after", command):
+            good += _NOISE
         return spoilt(self._faults, command, good, _GARBAGE)
+
+
+def _with_length(frame: bytes, length: int) -> bytes:
+    """Return a frame that claims another length, with the checksum that belongs to it."""
+    body = frame[8:10] + struct.pack("<H", length & 0xFFFF) + frame[12 : -len(END)]
+    return START + struct.pack("<I", sum(body)) + body + END

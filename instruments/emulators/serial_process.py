@@ -120,7 +120,8 @@ class SerialEmulator:
 
     def run(self) -> None:
         """Obey until told to quit or the standard input ends."""
-        self._port.plug()
+        if self._faults.value("unplugged") is None:
+            self._port.plug()
         typed = b""
         try:
             _say(port=self._port.path, serial=self._serial)
@@ -185,7 +186,7 @@ class SerialEmulator:
             case ["fault", text]:
                 self._start_fault(text)
             case ["clear", name]:
-                self._faults.clear(name)
+                self._end_fault(name)
             case ["unplug"]:
                 self._port.unplug()
                 self._cut_power()
@@ -221,6 +222,16 @@ class SerialEmulator:
     def _start_fault(self, text: str) -> None:
         fault = self._faults.add(text)
         if fault.name == "device_reboot":
+            self._cut_power()
+        elif fault.name == "unplugged":
+            self._port.unplug()
+            self._cut_power()
+
+    def _end_fault(self, name: str) -> None:
+        was_unplugged = self._faults.value("unplugged") is not None
+        self._faults.clear(name)
+        if name == "unplugged" and was_unplugged and not self._port.plugged:
+            self._port.plug()
             self._cut_power()
 
     def _cut_power(self) -> None:

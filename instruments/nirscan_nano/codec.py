@@ -43,6 +43,9 @@ class Command(IntEnum):
     GET_ACTIVE_CONFIG = 0x0223
     SET_ACTIVE_CONFIG = 0x0224
     SET_REPEATS = 0x022E
+    SET_FIXED_PGA = 0x040C
+    KEEP_LAMP = 0x0225
+    SWITCH_LAMP = 0x0105
     SCAN_TIME = 0x0237
     START_SCAN = 0x0218
     SCAN_STATUS = 0x0219
@@ -66,6 +69,9 @@ WRITES = frozenset(
     {
         Command.SET_ACTIVE_CONFIG,
         Command.SET_REPEATS,
+        Command.SET_FIXED_PGA,
+        Command.KEEP_LAMP,
+        Command.SWITCH_LAMP,
         Command.START_SCAN,
         Command.START_INTERPRET,
         Command.SET_CLOCK,

@@ -6,6 +6,7 @@ from typing import TypeVar
 from instruments.frame_scanner import GARBAGE_LIMIT, Garbage
 from instruments.listener import LinkCounters, Listener
 from instruments.nirscan_nano.codec import (
+    WRITES,
     Command,
     Event,
     Frame,
@@ -38,6 +39,8 @@ class Dialogue:
         self._clock = clock
         self._listener = Listener[Event](link, clock, stopping, FrameParser(), Frame)
         self._sequence = 0
+        self._line_echoes = False
+        self._echo_due = False
 
     @property
     def counters(self) -> LinkCounters:
@@ -80,24 +83,25 @@ class Dialogue:
         return self._sequence
 
     def _exchange(self, command: Command, data: bytes, sequence: int) -> bytes:
+        self._echo_due = self._line_echoes
         self._link.write_all(encode_request(command, sequence, data))
         deadline_s = self._clock.monotonic_s() + _REPLY_TIMEOUT_S
         while True:
             left_s = deadline_s - self._clock.monotonic_s()
-            reply = self._reply_in(self._listener.listen(left_s, command.name), command)
+            reply = self._reply_in(self._listener.listen(left_s, command.name), command, data)
             if reply is not None:
                 return reply
             if left_s <= 0.0:
                 raise LinkTimeout(f"no reply to {command.name} within {_REPLY_TIMEOUT_S:g} s")
 
-    def _reply_in(self, events: Iterable[Event], command: Command) -> bytes | None:
+    def _reply_in(self, events: Iterable[Event], command: Command, sent: bytes) -> bytes | None:
         """Return the data of the reply among the events, or None if it may still come."""
         reply: Frame | None = None
         rejected: Event | None = None
         for event in events:
             if isinstance(event, LinkFailure):
                 raise DeviceFault(f"the device could not read the request {command.name}")
-            if isinstance(event, Frame) and reply is None and self._answers(event, command):
+            if isinstance(event, Frame) and reply is None and self._answers(event, command, sent):
                 reply = event
                 continue
             self._listener.count(event)
@@ -109,12 +113,28 @@ class Dialogue:
             raise ProtocolError(f"the reply to {command.name} is broken: {rejected}")
         return None
 
-    def _answers(self, frame: Frame, command: Command) -> bool:
+    def _answers(self, frame: Frame, command: Command, sent: bytes) -> bool:
         # The payload of an error reply means nothing, and one sent before the device knew the
         # sequence has 0.
         if frame.response is not Response.OK:
             return frame.sequence in (self._sequence, 0)
-        return frame.sequence == self._sequence and frame.command == command
+        if frame.sequence != self._sequence or frame.command != command:
+            return False
+        return not self._is_echo(frame, command, sent)
+
+    def _is_echo(self, frame: Frame, command: Command, sent: bytes) -> bool:
+        """Tell whether a line that echoes gave the request back, which looks like its reply.
+
+        A question is never answered with its own data, so its echo gives the line away; of what may be
+        answered with the very same bytes, the first is an echo from then on.
+        """
+        if frame.data != sent:
+            return False
+        if command not in WRITES and command is not Command.FILE_CHUNK:
+            self._line_echoes = True
+            return True
+        echo, self._echo_due = self._echo_due, False
+        return echo
 
 
 def _data_of(frame: Frame, command: Command) -> bytes:

@@ -1,6 +1,7 @@
 """The NIRscan Nano as a spectrometer: how a scan is set up, taken, checked and read."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +13,8 @@ from instruments.nirscan_nano.payloads import (
     FileType,
     decode_error_status,
     decode_firmware,
+    decode_hundredths,
+    decode_lamp_monitor,
     decode_text,
     decode_unsigned,
     encode_device_time,
@@ -27,7 +30,7 @@ from qc_daemon.domain.errors import (
     ProtocolError,
 )
 from qc_daemon.domain.ports import Clock
-from qc_daemon.domain.spectrum import InstrumentIdentity, Scan
+from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, ScanConditions
 
 _KIND = "nirscan-nano"
 _POLL_S = 0.1
@@ -47,6 +50,9 @@ class NirscanNano:
         clock: sets the device's clock and measures deadlines.
         config_index: which stored scan configuration to make active; None keeps the active one.
         repeats: scans that the device averages; None keeps the configuration's number.
+        pga_gain: gain of its amplifier, 1 to 64; None lets the device choose one for each scan.
+        lamp_stays_on: keep the lamp on between scans. It saves 0.9 s a scan and keeps the lamp at one
+            temperature, at the cost of its life; if not, the device switches it for each scan.
         longest_scan_s: a scan that the device reports as running is waited for at least this long.
             Recorded streams hold a scan of 39.9 s among others of 2.7 s.
         stopping: tells whether the station wants to stop; then the wait ends with an error within half
@@ -60,6 +66,8 @@ class NirscanNano:
         *,
         config_index: int | None = None,
         repeats: int | None = None,
+        pga_gain: int | None = None,
+        lamp_stays_on: bool = False,
         longest_scan_s: float = 60.0,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -67,6 +75,8 @@ class NirscanNano:
         self._clock = clock
         self._config_index = config_index
         self._repeats = repeats
+        self._pga_gain = pga_gain
+        self._lamp_stays_on = lamp_stays_on
         self._longest_scan_s = longest_scan_s
         self._stopping = stopping
         self._identity: InstrumentIdentity | None = None
@@ -88,6 +98,10 @@ class NirscanNano:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._lamp_stays_on and error is None:
+            with suppress(InstrumentError):  # leaving must not fail; without power the lamp is off anyway
+                self._dialogue.ask_once(Command.SWITCH_LAMP, bytes((False, False)))
+                self._dialogue.ask_once(Command.KEEP_LAMP, bytes((False,)))
         self._link.close()
 
     @property
@@ -117,9 +131,27 @@ class NirscanNano:
         self._await_scan()
         self._require_no_error()
         scan = self._read_scan(FileType.SCAN)
+        self._require_this_unit(scan)
         self._require_new(scan)
         self._last = scan
         return scan
+
+    def conditions(self) -> ScanConditions:
+        """Ask for temperatures and humidity, and for the lamp if it stays on; None for a sensor that fails.
+
+        Raises:
+            LinkTimeout: no reply.
+            LinkLost: the device was unplugged.
+        """
+        temperature = self._readings(Command.TEMPERATURE, "temperature", -40.0, 125.0)
+        humidity = self._readings(Command.HUMIDITY, "humidity", -40.0, 125.0)
+        lamp = decode_lamp_monitor(self._dialogue.ask(Command.PHOTODETECTOR)) if self._lamp_stays_on else None
+        return ScanConditions(
+            system_temperature_c=temperature[0] if temperature else None,
+            detector_temperature_c=temperature[1] if temperature else None,
+            humidity_percent=humidity[1] if humidity else None,
+            lamp_photodiode_counts=lamp,
+        )
 
     def factory_reference(self) -> Scan:
         """Return the white reference scan that the maker stored in the device.
@@ -148,16 +180,31 @@ class NirscanNano:
             self._await_scan()  # of a program that ended before its scan did
         ask(Command.RESET_ERRORS)
         ask(Command.SET_HIBERNATE, b"\0")
-        ask(Command.SET_CLOCK, encode_device_time(self._clock.now()))
+        with suppress(DeviceFault):  # a scan is dated by the station; the device's own time is only compared
+            ask(Command.SET_CLOCK, encode_device_time(self._clock.now()))
         if self._config_index is not None:
             ask(Command.SET_ACTIVE_CONFIG, bytes([self._config_index]))
         if self._repeats is not None:
             ask(Command.SET_REPEATS, self._repeats.to_bytes(2, "little"))
+        if self._pga_gain is not None:
+            ask(Command.SET_FIXED_PGA, bytes((True, self._pga_gain)))
+        if self._lamp_stays_on:
+            ask(Command.KEEP_LAMP, bytes((True,)))
+            ask(Command.SWITCH_LAMP, bytes((True, True)))
         self._estimated_s = self._estimate_s()
 
     def _estimate_s(self) -> float:
         """Return how long the device thinks that a scan takes with its present settings, in s."""
         return decode_unsigned(self._dialogue.ask(Command.SCAN_TIME), 4, "estimated scan time") / 1000.0
+
+    def _readings(
+        self, command: Command, what: str, least: float, greatest: float
+    ) -> tuple[float, float] | None:
+        """Return two readings of a sensor; None if it fails, which costs no scan."""
+        try:
+            return decode_hundredths(self._dialogue.ask(command), what, least, greatest)
+        except (DeviceFault, DeviceBusy, ProtocolError):
+            return None
 
     def _start_scan(self) -> None:
         """Start a scan, and never a second one: after a lost reply the device is asked what it does."""
@@ -232,6 +279,19 @@ class NirscanNano:
                 )
             content += chunk
         return bytes(content)
+
+    def _require_this_unit(self, scan: Scan) -> None:
+        """Refuse the scan of a unit that was put in the place of the one that was set up."""
+        if scan.serial != self.identity.serial:
+            raise DeviceFault(
+                f"the scan is of unit {scan.serial}, but unit {self.identity.serial} was set up; "
+                "reconnect to set it up"
+            )
+        if self._pga_gain is not None and scan.settings.pga_gain != self._pga_gain:
+            raise DeviceFault(
+                f"the device scanned with gain {scan.settings.pga_gain} instead of {self._pga_gain}; "
+                "reconnect to set it up again"
+            )
 
     def _require_new(self, scan: Scan) -> None:
         """Refuse a scan that is the last one again, or has other settings: the device has restarted."""

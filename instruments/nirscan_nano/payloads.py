@@ -7,12 +7,14 @@ lengths, ranges, printable text.
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import IntEnum, IntFlag
 
 from qc_daemon.domain.errors import ProtocolError
 
 _ERROR_STATUS = struct.Struct("<IBbbbhbbbbbbb3x")
+_TWO_READINGS = struct.Struct("<2i")
+_PHOTODETECTOR = struct.Struct("<3I")
 
 
 class FileType(IntEnum):
@@ -66,6 +68,8 @@ _ADC_CODES: Mapping[int, str] = {
     1: "timeout", 2: "power-down", 3: "power-up", 4: "standby", 5: "wake-up", 6: "read register",
     7: "write register", 8: "configuration", 9: "buffer", 10: "command",
 }  # fmt: skip
+_HARDWARE_CODES: Mapping[int, str] = {1: "DLPC150"}
+_UART_CODES: Mapping[int, str] = {-1: "frame without start or end", -2: "checksum", -3: "write failed"}
 _LIBRARY_CODES: Mapping[int, str] = {
     -1: "failed", -2: "invalid input", -3: "out of memory", -4: "container", -5: "scan type",
     -6: "null pointer",
@@ -74,12 +78,14 @@ _LIBRARY_CODES: Mapping[int, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ErrorStatus:
-    """The device's errors: which parts report one, and the codes of those that explain a lost scan."""
+    """The device's errors: which parts report one, and the codes of those that have a table of them."""
 
     sources: ErrorSource
     scan_code: int
     adc_code: int
     library_code: int
+    hardware_code: int
+    uart_code: int
 
     @property
     def spoils_scan(self) -> bool:
@@ -90,8 +96,10 @@ class ErrorStatus:
         """Return the errors in words, such as "scan (lamp driver), adc (timeout)"."""
         details = {
             ErrorSource.SCAN: ", ".join(_bits_in_words(self.scan_code)),
-            ErrorSource.ADC: _ADC_CODES.get(self.adc_code, f"code {self.adc_code}"),
-            ErrorSource.SPECTRUM_LIBRARY: _LIBRARY_CODES.get(self.library_code, f"code {self.library_code}"),
+            ErrorSource.ADC: _code_in_words(_ADC_CODES, self.adc_code),
+            ErrorSource.SPECTRUM_LIBRARY: _code_in_words(_LIBRARY_CODES, self.library_code),
+            ErrorSource.HARDWARE: _code_in_words(_HARDWARE_CODES, self.hardware_code),
+            ErrorSource.UART: _code_in_words(_UART_CODES, self.uart_code),
         }
         return ", ".join(
             f"{_name(source)} ({details[source]})" if source in details else _name(source)
@@ -129,20 +137,52 @@ def decode_error_status(data: bytes) -> ErrorStatus:
     """Return the reply to ERROR_STATUS: a mask of sources, then one code per source."""
     if len(data) != _ERROR_STATUS.size:
         raise ProtocolError(f"error status has {len(data)} bytes, expected {_ERROR_STATUS.size}")
-    mask, scan_code, adc_code, _, _, _, library_code, *_ = _ERROR_STATUS.unpack(data)
+    mask, scan_code, adc_code, _, _, _, library_code, hardware_code, *rest = _ERROR_STATUS.unpack(data)
     if mask > _ALL_SOURCES:
         raise ProtocolError(f"error status has the mask {mask:#x}, expected at most {_ALL_SOURCES:#x}")
-    return ErrorStatus(ErrorSource(mask), scan_code, adc_code, library_code)
+    return ErrorStatus(ErrorSource(mask), scan_code, adc_code, library_code, hardware_code, rest[-1])
+
+
+def decode_hundredths(data: bytes, what: str, least: float, greatest: float) -> tuple[float, float]:
+    """Return two readings that the device gives in hundredths (2 x i32).
+
+    Raises:
+        ProtocolError: the data are no two readings, as when the sensor fails, or cannot be true.
+    """
+    if len(data) != _TWO_READINGS.size:
+        raise ProtocolError(f"{what} has {len(data)} bytes, expected {_TWO_READINGS.size}")
+    first, second = (value / 100.0 for value in _TWO_READINGS.unpack(data))
+    if not (least <= first <= greatest and least <= second <= greatest):
+        raise ProtocolError(f"{what} reads {first:g} and {second:g}, expected {least:g} to {greatest:g}")
+    return first, second
+
+
+def decode_lamp_monitor(data: bytes) -> int:
+    """Return the reading of the lamp monitor: the green one of three photodiodes (3 x u32)."""
+    if len(data) != _PHOTODETECTOR.size:
+        raise ProtocolError(f"photodetector has {len(data)} bytes, expected {_PHOTODETECTOR.size}")
+    _, green, _ = _PHOTODETECTOR.unpack(data)
+    return int(green)
+
+
+def decode_device_time(data: bytes) -> datetime | None:
+    """Return the moment on the device's clock, which is set in UTC; None if it shows none that there is."""
+    year, month, day, _, hour, minute, second = data
+    try:
+        return datetime(2000 + year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def encode_device_time(moment: datetime) -> bytes:
     """Return the seven bytes of the device's clock; weekdays count from Sunday = 0.
 
-    Recorded scans show the weekday: 19 November 2024 and 15 December 2015, Tuesdays, are both 2.
+    Recorded scans show the weekday: 19 November 2024 and 15 December 2015, Tuesdays, are both 2. A year that
+    the device cannot show, for the station's own clock is wrong, becomes the nearest that it can.
     """
     return bytes(
         (
-            moment.year - 2000, moment.month, moment.day, moment.isoweekday() % 7,
+            min(max(moment.year - 2000, 0), 255), moment.month, moment.day, moment.isoweekday() % 7,
             moment.hour, moment.minute, moment.second,
         )
     )  # fmt: skip
@@ -151,6 +191,10 @@ def encode_device_time(moment: datetime) -> bytes:
 def _bits_in_words(code: int) -> Iterator[str]:
     known = [text for bit, text in _SCAN_BITS.items() if code & bit]
     yield from known or (f"code {code}",)
+
+
+def _code_in_words(words: Mapping[int, str], code: int) -> str:
+    return words.get(code, f"code {code}")
 
 
 def _name(source: ErrorSource) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.nirscan_nano.axis import ADC_VALUES, BLACK_PERIOD, ColumnAxis, wavelengths_nm
+from instruments.nirscan_nano.payloads import decode_device_time
 from instruments.nirscan_nano.tpl import decode_container, encode_container
 from qc_daemon.domain.arrays import frozen_array
 from qc_daemon.domain.errors import ProtocolError
@@ -145,6 +146,7 @@ def scan_of(record: ScanRecord, raw: bytes) -> Scan:
             record.humidity_percent,
             record.lamp_photodiode,
         ),
+        device_at=decode_device_time(record.device_time),
     )
 
 

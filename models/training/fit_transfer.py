@@ -56,7 +56,8 @@ def fit_transfer(
     Scans of a specimen are averaged. The serial numbers are those of the datasets, unless they are given.
 
     Raises:
-        DatasetError: too few specimens in common, axes that do not overlap, or a serial that is not known.
+        DatasetError: too few specimens in common, axes that do not overlap, a serial that is not known, or
+            the same one twice.
     """
     specimens = tuple(name for name in dict.fromkeys(source.specimens) if name in set(target.specimens))
     if len(specimens) < _LEAST_SPECIMENS:
@@ -64,12 +65,21 @@ def fit_transfer(
             f"{source.folder} and {target.folder} have {len(specimens)} specimens in common; "
             f"expected at least {_LEAST_SPECIMENS} of the same name"
         )
+    serials = (
+        source_serial or _serial_of(source, "--from-serial"),
+        target_serial or _serial_of(target, "--to-serial"),
+    )
+    if serials[0] == serials[1]:
+        raise DatasetError(
+            f"{source.folder} and {target.folder} are both of unit {serials[0]}; expected two units "
+            "(--from-serial, --to-serial)"
+        )
     axis_nm, seen_by_target, seen_by_source = _on_one_axis(source, target, specimens)
     chosen = min(_METHODS[method], key=lambda one: left_out_error(seen_by_source, seen_by_target, one))
     offset, coefficients = estimate(seen_by_source, seen_by_target, chosen)
     transfer = Transfer(
-        source_serial=source_serial or _serial_of(source, "--from-serial"),
-        target_serial=target_serial or _serial_of(target, "--to-serial"),
+        source_serial=serials[0],
+        target_serial=serials[1],
         method=chosen.name,
         wavelength_nm=axis_nm,
         offset=offset,

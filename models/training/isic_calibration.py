@@ -15,6 +15,7 @@ from models.calibration import (
 )
 from models.composition_predictor import network_inputs, present_shares, reconstruction_error
 from models.isic_net_config import IsicNetConfig
+from models.known_cone import KnownCone
 from models.preprocessing import signal_channels
 from models.runtimes.onnx import OnnxRuntime
 from models.training.cross_fitting import leave_specimens_out
@@ -34,6 +35,14 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """What novelty is measured by: the subspace and the cone of the known spectra."""
+
+    subspace: SignalSubspace
+    cone: KnownCone
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Answers:
     """What the exported graph says of n examples: (n, k) shares and spreads, (n,) error of REC or None."""
 
@@ -43,16 +52,17 @@ class _Answers:
 
 
 def calibrate_on_held_back(
-    config: IsicNetConfig, graph: OnnxRuntime, held: Examples, subspace: SignalSubspace
+    config: IsicNetConfig, graph: OnnxRuntime, held: Examples, known: Known
 ) -> Calibration:
     """Calibrate on specimens that the training never saw."""
     alone = _answers(config, graph, held, with_image=False)
     seen = held.take(held.with_image)
     both = _answers(config, graph, seen, with_image=True) if config.image and len(seen) else None
-    error = alone.rebuilding_error
+    error, inputs = alone.rebuilding_error, _inputs(held)
     limits = NoveltyLimits(
-        subspace=novelty_limit(subspace.residual(_inputs(held)), held.specimens, held.sources),
+        subspace=novelty_limit(known.subspace.residual(inputs), held.specimens, held.sources),
         reconstruction=None if error is None else novelty_limit(error, held.specimens, held.sources),
+        cone=novelty_limit(known.cone.residual(inputs), held.specimens, held.sources),
     )
     return Calibration(
         with_image=None if both is None else _intervals(both.shares, both.spread, seen),
@@ -62,23 +72,34 @@ def calibrate_on_held_back(
 
 
 def calibrate_on_left_out(
-    config: IsicNetConfig, graph: OnnxRuntime, examples: Examples, subspace: SignalSubspace, seed: int
+    config: IsicNetConfig, graph: OnnxRuntime, examples: Examples, known: Known, seed: int
 ) -> Calibration:
     """Calibrate on specimens left out in turn, where there are too few to hold any back.
 
     The errors are those of the linear calibration, the spread is the network's. What REC rebuilds
-    of training specimens says nothing of others, so only the subspace has a limit.
+    of training specimens says nothing of others, so it has no limit.
     """
     left_out = leave_specimens_out(examples, seed)
     if not len(left_out.rows):
-        reached = float(subspace.residual(_inputs(examples)).max())
-        table = open_intervals(len(examples.fibres))
-        limits = NoveltyLimits(subspace=max(_HEAD_ROOM * reached, 1e-6), reconstruction=None)
+        table, inputs = open_intervals(len(examples.fibres)), _inputs(examples)
+        limits = NoveltyLimits(
+            subspace=_stretched(known.subspace.residual(inputs)),
+            reconstruction=None,
+            cone=_stretched(known.cone.residual(inputs)),
+        )
     else:
         rows = examples.take(left_out.rows)
         table = _intervals(left_out.shares, _answers(config, graph, rows, with_image=False).spread, rows)
-        limits = NoveltyLimits(novelty_limit(left_out.residual, rows.specimens, rows.sources), None)
+        limits = NoveltyLimits(
+            subspace=novelty_limit(left_out.residual, rows.specimens, rows.sources),
+            reconstruction=None,
+            cone=novelty_limit(left_out.outside_cone, rows.specimens, rows.sources),
+        )
     return Calibration(table if config.image else None, table, limits)
+
+
+def _stretched(reached: NDArray[np.float64]) -> float:
+    return max(_HEAD_ROOM * float(reached.max()), 1e-6)
 
 
 def _answers(config: IsicNetConfig, graph: OnnxRuntime, examples: Examples, with_image: bool) -> _Answers:

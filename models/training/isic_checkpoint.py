@@ -22,6 +22,7 @@ from models.checkpoint import (
     TrainingRecord,
     load_checkpoint,
     seal_files,
+    write_known,
     write_manifest,
 )
 from models.drawn_inputs import drawn_inputs
@@ -33,9 +34,15 @@ from models.preprocessing import ImageScale
 from models.runtimes.onnx import OnnxRuntime
 from models.runtimes.opening import KINDS, open_runtime
 from models.runtimes.runtime import Tensors
+from models.training.cone_fitting import known_cone
 from models.training.drawn_fits import drawn_subspace
 from models.training.examples import Examples
-from models.training.isic_calibration import Calibration, calibrate_on_held_back, calibrate_on_left_out
+from models.training.isic_calibration import (
+    Calibration,
+    Known,
+    calibrate_on_held_back,
+    calibrate_on_left_out,
+)
 from models.training.seen_range import seen_range
 
 _FILES = (WEIGHTS, ONNX, MINDIR, CALIBRATION, GOLDEN)
@@ -80,12 +87,12 @@ def write_isic_checkpoint(
         golden = {f"in.{name}": array for name, array in inputs.items()}
         np.savez(folder / GOLDEN, **golden, **{f"out.{name}": array for name, array in outputs.items()})
         seed, graph = origin.record.seed, OnnxRuntime(folder / ONNX)
-        subspace = drawn_subspace(training, seed)
-        np.savez(folder / CALIBRATION, centre=subspace.centre, axes=subspace.axes)
+        known = Known(drawn_subspace(training, seed), known_cone(training, seed))
+        write_known(folder, known.subspace, known.cone)
         if held is None:
-            calibration = calibrate_on_left_out(net.config, graph, training, subspace, seed)
+            calibration = calibrate_on_left_out(net.config, graph, training, known, seed)
         else:
-            calibration = calibrate_on_held_back(net.config, graph, held, subspace)
+            calibration = calibrate_on_held_back(net.config, graph, held, known)
         manifest = _manifest(
             folder, out.name, net, training, calibration, _specs(inputs), _specs(outputs), origin
         )

@@ -71,6 +71,17 @@ def specimen_weights(specimens: Sequence[str]) -> Floats:
     return weights
 
 
+def second_derivatives(widths: Sequence[int], inputs: int) -> list[Floats]:
+    """Return Savitzky-Golay of the SNV spectrum as linear maps (inputs / 2, inputs), one for each width."""
+    bands = inputs // 2
+    maps = []
+    for width in widths:
+        fitting = min(width, bands - 1 + bands % 2)
+        second = savgol_filter(np.eye(bands), fitting, 2, deriv=2, axis=0)
+        maps.append(np.concatenate([second, np.zeros((bands, bands))], axis=1))
+    return maps
+
+
 def _gains(spreads: Floats, shares: Floats, weights: Floats) -> Floats:
     """Return (k,) how far a fibre's absorbance spreads, in units of the mean specimen's."""
     mean = float(weights @ spreads)
@@ -93,13 +104,7 @@ def _features(how: Unmixing, inputs: int) -> list[Floats]:
     """Return the linear maps (f, inputs) from the network's inputs to what is unmixed."""
     if not how.widths:
         return [np.eye(inputs)]
-    bands = inputs // 2
-    maps = []
-    for width in how.widths:
-        fitting = min(width, bands - 1 + bands % 2)
-        second = savgol_filter(np.eye(bands), fitting, 2, deriv=2, axis=0)
-        maps.append(np.concatenate([second, np.zeros((bands, bands))], axis=1))
-    return maps
+    return second_derivatives(how.widths, inputs)
 
 
 def _unmix(

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from qc_daemon.calibration import check_tile, check_wavelengths, take_dark
+from qc_daemon.commands import calibrate_camera
 from qc_daemon.commands.output import console, print_json, say, table
 from qc_daemon.config import DEFAULT_FILE, load_config
 from qc_daemon.domain.calibration import CheckKind, CheckRun
@@ -34,13 +35,14 @@ class Method(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     calibrate = typer.Typer(
-        help="Calibrate and check the spectrometer; the station must not run.", no_args_is_help=True
+        help="Calibrate and check the instruments; the station must not run.", no_args_is_help=True
     )
     for name, command in (
         ("dark", dark), ("white", white), ("check", check),
         ("reset", reset), ("list", list_due), ("transfer", transfer),
     ):  # fmt: skip
         calibrate.command(name)(command)
+    calibrate_camera.register(calibrate)
     app.add_typer(calibrate, name="calibrate")
 
 

@@ -52,8 +52,9 @@ def _sharpness(detail: NDArray[np.float64], level: NDArray[np.float64], raw: NDA
 
 
 def _laplacian(grey: NDArray[np.float64]) -> NDArray[np.float64]:
-    inner = grey[1:-1, 1:-1]
-    return grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4.0 * inner
+    sides = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
+    response: NDArray[np.float64] = sides - 4.0 * grey[1:-1, 1:-1]
+    return response
 
 
 def _smoothed(grey: NDArray[np.float64]) -> NDArray[np.float64]:

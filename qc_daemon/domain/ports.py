@@ -26,7 +26,14 @@ from qc_daemon.domain.inspection import (
 )
 from qc_daemon.domain.line import Cue, LineHealth, NoVerdict, StationState
 from qc_daemon.domain.reasons import Reason
-from qc_daemon.domain.spectrum import InstrumentIdentity, ReflectanceTile, Scan, Spectrum, WhiteReference
+from qc_daemon.domain.spectrum import (
+    InstrumentIdentity,
+    ReflectanceTile,
+    Scan,
+    ScanConditions,
+    Spectrum,
+    WhiteReference,
+)
 from qc_daemon.domain.verdict import DeclaredLabel
 
 # Measures what lies in front of the spectrometer now, without keeping it; None if nothing can be read.
@@ -62,6 +69,13 @@ class NirSpectrometer(Protocol):
 
     def factory_reference(self) -> Scan | None:
         """Return the white reference scan that the maker stored in the device; None if it holds none."""
+        ...
+
+    def conditions(self) -> ScanConditions:
+        """Ask for temperatures and the like without a scan; so it shows that it is still there.
+
+        The lamp is asked only if it is on between scans.
+        """
         ...
 
 
@@ -227,6 +241,10 @@ class InspectionStore(ReferenceStore, Protocol):
 
     def add_reconnection(self, serial: str, at: datetime) -> None:
         """Record that a spectrometer was lost and found again."""
+        ...
+
+    def add_event(self, code: str, subject: str, message: str, at: datetime) -> None:
+        """Record that something happened to the station or one of its instruments."""
         ...
 
     def unconcluded(self) -> Sequence[int]:

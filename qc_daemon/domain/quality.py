@@ -6,6 +6,7 @@ station may set its own in the configuration.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +27,15 @@ class ScanLimits:
         no_specimen_absorbance: an empty view of the NIRscan Nano reads 1.04..1.62 with little shape.
         no_specimen_spread: spread (5th to 95th percentile) below which absorbance has no shape.
         min_valid_share: least share of bands that must carry an absorbance.
+        clock_difference_s: an instrument's clock is set when it is opened; a quartz of 100 in a million needs
+            a month to run off by so much.
     """
 
     saturated_share: float = 0.98
     no_specimen_absorbance: float = 1.0
     no_specimen_spread: float = 0.8
     min_valid_share: float = 0.9
+    clock_difference_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,23 @@ def assess_scan(scan: Scan, limits: ScanLimits) -> Iterator[Reason]:
         yield Reason(ReasonCode.SATURATED, "", 100.0 * share, 100.0 * limits.saturated_share)
     if float(scan.net_counts.max()) <= 0.0:
         yield Reason(ReasonCode.LOW_SIGNAL)
+
+
+def assess_clocks(scan: Scan, at: datetime, limits: ScanLimits) -> Iterator[Reason]:
+    """Say whether the instrument's own clock shows another time than the station's.
+
+    Both were set alike when the instrument was opened, so one of them was set since.
+
+    Args:
+        scan: what the instrument dated.
+        at: when the station says that it was taken.
+        limits: how far the two may be apart.
+    """
+    if scan.device_at is None:
+        return
+    difference_s = (at - scan.device_at).total_seconds()
+    if abs(difference_s) > limits.clock_difference_s:
+        yield Reason(ReasonCode.CLOCKS_DISAGREE, "", difference_s, limits.clock_difference_s)
 
 
 def assess_spectrum(spectrum: Spectrum, limits: ScanLimits) -> Iterator[Reason]:

@@ -23,6 +23,8 @@ class ReasonCode(StrEnum):
     REFERENCE_LAMP = "reference_lamp"
     REFERENCE_GAIN = "reference_gain"
     REFERENCE_RECONNECTED = "reference_reconnected"
+    # the times on record may be wrong
+    CLOCKS_DISAGREE = "clocks_disagree"
     # the spectrometer cannot be trusted
     TILE_OUT_OF_CONTROL = "tile_out_of_control"
     WAVELENGTH_OUT_OF_CONTROL = "wavelength_out_of_control"
@@ -77,6 +79,7 @@ REMARKS = frozenset(
         ReasonCode.REFERENCE_LAMP,
         ReasonCode.REFERENCE_GAIN,
         ReasonCode.REFERENCE_RECONNECTED,
+        ReasonCode.CLOCKS_DISAGREE,
     }
 )
 

@@ -112,7 +112,7 @@ def _drift_reasons(
         yield Reason(ReasonCode.REFERENCE_EXPIRED, "", age_s / 60.0, limits.max_age_s / 60.0)
     elif age_s > limits.due_age_s:
         yield Reason(ReasonCode.REFERENCE_AGEING, "", age_s / 60.0, limits.due_age_s / 60.0)
-    if reconnected_at is not None and white.taken_at <= reconnected_at <= at:
+    if reconnected_at is not None and white.taken_at < reconnected_at <= at:
         yield Reason(ReasonCode.REFERENCE_RECONNECTED)
     if scan is None:
         return

@@ -110,15 +110,13 @@ def estimate(
     are centred, so the means of the two units agree whatever the number of components.
     """
     windows = _windows(source, method.half_window)
+    exists = _windows(np.ones((1, source.shape[1])), method.half_window)[0]
     means, target_mean = windows.mean(axis=0), target.mean(axis=0)
-    coefficients = np.stack(
-        [
-            _regression(
-                windows[:, band] - means[band], target[:, band] - target_mean[band], method.components
-            )
-            for band in range(source.shape[1])
-        ]
-    )
+    weights = [
+        _regression(windows[:, band] - means[band], target[:, band] - target_mean[band], method.components)
+        for band in range(source.shape[1])
+    ]
+    coefficients = np.stack(weights) * exists  # what rounding left beyond the ends
     return target_mean - np.sum(coefficients * means, axis=1), coefficients
 
 

@@ -5,7 +5,7 @@ Heavy packages are imported where they are used, so that a command starts at onc
 
 from pathlib import Path
 
-from qc_daemon.config import Config
+from qc_daemon.config import CalibrationSection, Config
 from qc_daemon.domain.calibration import WavelengthStandard
 from qc_daemon.domain.control_charts import ChartRules
 from qc_daemon.domain.errors import ConfigError
@@ -66,6 +66,31 @@ def configured_transfer(config: Config) -> Transfer | None:
 
     path = config.calibration.transfer
     return None if path is None else read_transfer(path)
+
+
+def calibration_files(section: CalibrationSection) -> list[Path]:
+    """Return the files that a configuration names for calibration."""
+    named = (section.white_tile, section.grey_tile, section.wavelength_standard, section.transfer)
+    return [path for path in named if path is not None]
+
+
+def look_at_calibration(config: Config) -> str:
+    """Read every file that the configuration names for calibration; return what they are, in one line."""
+    section = config.calibration
+    found = []
+    if section.white_tile is not None:
+        found.append(f"white tile {white_tile(config).id}")
+    if section.grey_tile is not None:
+        found.append(f"grey tile {grey_tile(config).id}")
+    if section.wavelength_standard is not None:
+        standard = wavelength_standard(config)
+        found.append(f"wavelength standard {standard.id} with {len(standard.peaks_nm)} peaks")
+    transfer = configured_transfer(config)
+    if transfer is not None:
+        found.append(
+            f"transfer of {transfer.source_serial} to {transfer.target_serial}, {transfer.digest[:12]}"
+        )
+    return "; ".join(found)
 
 
 def _tile(path: Path | None, key: str) -> ReflectanceTile:

@@ -11,6 +11,7 @@ from qc_daemon.clock import SystemClock
 from qc_daemon.config import Config
 from qc_daemon.domain.errors import IntegrityError, QcError
 from qc_daemon.wiring.archive import check_promises
+from qc_daemon.wiring.calibration_settings import calibration_files, look_at_calibration
 from qc_daemon.wiring.lines import timer_line
 from qc_daemon.wiring.model_choice import chosen_checkpoint
 from qc_daemon.wiring.station import open_instruments, open_predictor
@@ -32,6 +33,8 @@ def check_everything(config: Config) -> list[CheckLine]:
         ("database", lambda: _look_at_database(config.station.folder)),
         ("model", lambda: _look_at_model(config)),
     ]
+    if calibration_files(config.calibration):
+        looks.append(("calibration", lambda: look_at_calibration(config)))
     if config.emulated_line is None:
         looks.append(("instruments", lambda: _look_at_instruments(config)))
     if config.line.trigger != "timer":

@@ -57,16 +57,30 @@ def scan_decoders() -> Mapping[str, Callable[[bytes], Scan]]:
 
 
 def _spectrometer(section: SpectrometerSection) -> AbstractContextManager[NirSpectrometer]:
+    from instruments.unit_search import search_unit
+
+    return search_unit(section.port, section.serial, lambda port: _driver(section, port))
+
+
+def _driver(section: SpectrometerSection, port: str) -> AbstractContextManager[NirSpectrometer]:
     from instruments.nirone.driver import NironeSensor
     from instruments.nirscan_nano.driver import NirscanNano
     from instruments.ocean.driver import OceanSpectrometer
     from instruments.transport import SerialLink
 
-    link, clock = SerialLink(section.port, section.baud), SystemClock()
+    link, clock = SerialLink(port, section.baud, rtscts=section.rtscts), SystemClock()
     averaged, longest_scan_s = section.scans_averaged, section.longest_scan_s
     match section.driver:
         case "nirscan-nano":
-            return NirscanNano(link, clock, repeats=averaged, longest_scan_s=longest_scan_s)
+            return NirscanNano(
+                link,
+                clock,
+                config_index=section.config_index,
+                repeats=averaged,
+                pga_gain=section.pga_gain,
+                lamp_stays_on=section.lamp_stays_on,
+                longest_scan_s=longest_scan_s,
+            )
         case "nirone":
             return NironeSensor(link, clock, scans_averaged=averaged or 10, longest_scan_s=longest_scan_s)
         case "ocean":

@@ -22,6 +22,7 @@ from qc_daemon.domain.spectrum import Scan
 from qc_daemon.domain.verdict import TOLERANCES
 from qc_daemon.pipeline import Judges
 from qc_daemon.wiring.calibration_settings import configured_transfer, reference_limits
+from qc_daemon.wiring.cameras import camera_of, flat_field
 from qc_daemon.wiring.model_choice import chosen_checkpoint
 from qc_daemon.wiring.spectrometers import scan_decoders, spectrometer_of
 
@@ -55,7 +56,8 @@ def open_workplace(config: Config, line: Line) -> Iterator[Workplace]:
             store=store,
             report_writer=writer,
             line=line,
-            open_instruments=lambda: open_instruments(config, line),
+            open_spectrometer=lambda: spectrometer_of(config, line),
+            open_camera=camera_opener(config, line),
         )
 
 
@@ -90,6 +92,7 @@ def open_judges(config: Config, checkpoint: Path | None) -> Iterator[Judges]:
             scan_limits=ScanLimits(),
             reference_limits=reference_limits(config),
             transfer=configured_transfer(config),
+            flat_field=flat_field(config),
             frame_limits=FrameLimits(max_filled_percent=limits.max_filled_percent),
             software_version=version("textile-qc-station"),
             clock=clock,
@@ -140,28 +143,23 @@ def released_checkpoint() -> Path:
     return RELEASED
 
 
+def camera_opener(
+    config: Config, line: Line
+) -> Callable[[], AbstractContextManager[MicroscopeCamera]] | None:
+    """Return what makes the camera of a configuration; None if it has none."""
+
+    def make() -> AbstractContextManager[MicroscopeCamera]:
+        camera = camera_of(config, line)
+        assert camera is not None
+        return camera
+
+    return make if camera_of(config, line) is not None else None
+
+
 @contextmanager
 def open_instruments(config: Config, line: Line) -> Iterator[Instruments]:
     """Open the instruments of the configuration, or the emulated ones of a line without hardware."""
     with ExitStack() as stack:
         spectrometer = stack.enter_context(spectrometer_of(config, line))
-        camera = _camera(config, line)
+        camera = camera_of(config, line)
         yield Instruments(spectrometer, stack.enter_context(camera) if camera is not None else None)
-
-
-def _camera(config: Config, line: Line) -> AbstractContextManager[MicroscopeCamera] | None:
-    from instruments.camera.folder import FolderCamera
-    from instruments.camera.mjpeg_http import MjpegHttpCamera
-    from instruments.emulators.line import EmulatedLine
-
-    if isinstance(line, EmulatedLine):
-        from models.virtual_mill.specimens import UM_PER_PIXEL
-
-        return MjpegHttpCamera(line.camera_url, UM_PER_PIXEL, SystemClock()) if line.camera_url else None
-    section = config.camera
-    if section is None:
-        return None
-    if section.url is not None:
-        return MjpegHttpCamera(section.url, section.um_per_pixel, SystemClock())
-    assert section.folder is not None
-    return FolderCamera(section.folder, section.um_per_pixel, SystemClock())

@@ -1,12 +1,15 @@
+from datetime import timedelta
+
 import numpy as np
 import pytest
-from builders import AXIS_NM, a_frame, a_scan, a_white
+from builders import AXIS_NM, NOON, a_frame, a_scan, a_white
 
 from qc_daemon.domain.image import CleanedImage
 from qc_daemon.domain.quality import (
     FrameLimits,
     ScanLimits,
     assess_cleaned,
+    assess_clocks,
     assess_frame,
     assess_scan,
     assess_spectrum,
@@ -120,3 +123,18 @@ def test_cleaning_that_touches_known_pixels_is_refused() -> None:
     changed[0, 0] = 0
     with pytest.raises(ValueError, match="outside the debris mask"):
         CleanedImage(pixels, changed, np.zeros(pixels.shape[:2], bool), 1.0, "none")
+
+
+@pytest.mark.parametrize(
+    ("off_s", "flagged"), [(0.0, False), (299.0, False), (3600.0, True), (-3600.0, True), (86400.0, True)]
+)
+def test_clocks_that_disagree_are_remarked_whichever_was_set(off_s: float, flagged: bool) -> None:
+    scan = a_scan(device_at=NOON)
+    reasons = list(assess_clocks(scan, NOON + timedelta(seconds=off_s), ScanLimits()))
+    assert [(one.code, one.value, one.is_remark) for one in reasons] == (
+        [(ReasonCode.CLOCKS_DISAGREE, off_s, True)] if flagged else []
+    )
+
+
+def test_an_instrument_without_a_clock_disagrees_with_nobody() -> None:
+    assert list(assess_clocks(a_scan(), NOON, ScanLimits())) == []

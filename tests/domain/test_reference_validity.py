@@ -77,7 +77,7 @@ def test_a_change_of_conditions_warns_and_never_blocks(scan: Scan, code: ReasonC
 
 @pytest.mark.parametrize(
     ("seconds", "standing"),
-    [(-0.1, Standing.VALID), (0.0, Standing.WARN), (60.0, Standing.WARN), (60.1, Standing.VALID)],
+    [(0.0, Standing.VALID), (0.1, Standing.WARN), (60.0, Standing.WARN), (60.1, Standing.VALID)],
 )
 def test_a_reconnection_counts_between_reference_and_measurement(seconds: float, standing: Standing) -> None:
     assert validity(reconnected_at=NOON + timedelta(seconds=seconds)).standing is standing
@@ -119,7 +119,7 @@ def test_a_factory_reference_has_no_age_no_conditions_and_the_makers_settings() 
 
 def test_without_a_scan_only_time_and_connection_speak() -> None:
     at = NOON + timedelta(seconds=1801)
-    found = reference_validity(a_white(), None, NANO, at, NOON, LIMITS)
+    found = reference_validity(a_white(), None, NANO, at, at, LIMITS)
     assert [reason.code for reason in found.reasons] == [
         ReasonCode.REFERENCE_AGEING,
         ReasonCode.REFERENCE_RECONNECTED,

@@ -4,7 +4,7 @@ from builders import AXIS_NM, a_scan, a_white
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qc_daemon.domain.spectrum import Spectrum, ReflectanceTile, absorbance_spectrum, reflectance
+from qc_daemon.domain.spectrum import ReflectanceTile, Spectrum, absorbance_spectrum, reflectance
 
 
 def test_absorbance_is_the_log_of_white_over_specimen() -> None:

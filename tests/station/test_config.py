@@ -19,7 +19,7 @@ def test_the_example_configuration_loads() -> None:
     ("text", "complaint"),
     [
         ('[station]\nnmae = "x"\n[emulated_line]', 'line 2: station.nmae: unknown key; did you mean "name"?'),
-        ("colour = 1\n[emulated_line]", "line 1: colour: unknown key; expected one of camera"),
+        ("colour = 1\n[emulated_line]", "line 1: colour: unknown key; expected one of calibration, camera"),
         ("[spectrometer]\nport = 3", "line 2: spectrometer.port: Input should be a valid string"),
         (
             '[spectrometer]\nport = "a"\n[line]\nlabel = "cotton 50"',
@@ -28,7 +28,7 @@ def test_the_example_configuration_loads() -> None:
         ("", "expected a section [spectrometer] with a port, or [emulated_line]"),
         (
             '[spectrometer]\nport = "a"\n[camera]\num_per_pixel = 1',
-            "line 3: camera: expected either url or folder",
+            "line 3: camera: expected one of device, url and folder",
         ),
         (
             '[emulated_line]\n[judgement]\ntolerance = "mine"',

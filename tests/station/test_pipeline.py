@@ -102,9 +102,9 @@ def test_a_reference_of_another_axis_is_refused_by_its_settings_not_by_a_crash(c
 
 def test_a_frame_that_fails_a_gate_is_not_shown_to_the_model(clock: FakeClock) -> None:
     predictor = FakePredictor()
-    dark = a_frame(np.zeros((64, 64, 3), np.uint8))
+    blank = a_frame(np.full((64, 64, 3), 90, np.uint8))
     conclusion = conclude(
-        fake_judges(clock, predictor=predictor), an_acquisition(frame=dark, camera_expected=True), STEADY
+        fake_judges(clock, predictor=predictor), an_acquisition(frame=blank, camera_expected=True), STEADY
     )
     assert predictor.images == [None]
     assert codes(conclusion) == [ReasonCode.FRAME_UNIFORM]

@@ -88,9 +88,9 @@ def test_an_unplugged_spectrometer_is_found_again_and_the_line_goes_on(station: 
     before = station.inspected()
     station.spectrometer.tell("replug")
     back = station.wait_for(lambda _: station.inspected() > before)
-    assert back["instruments"]["spectrometer"] == {
-        "state": "connected", "since": back["instruments"]["spectrometer"]["since"], "serial": "VIRTUAL",
-    }  # fmt: skip
+    assert back["instruments"]["spectrometer"]["state"] in ("warming", "measuring")
+    assert back["instruments"]["spectrometer"]["serial"] == "VIRTUAL"
+    assert back["instruments"]["camera"]["state"] == "ready"
     assert back["alarms"] == []
 
 

@@ -78,7 +78,7 @@ def test_a_silent_plc_is_an_alarm_and_the_spectrometer_goes_on_unassigned(tmp_pa
         plc.tell("fault no_reply")
         lost = station.wait_for_status(lambda now: now["line"]["counts"]["unassigned"] >= 3)
         assert lost["state"] == "running"
-        assert lost["instruments"]["spectrometer"]["state"] == "connected"
+        assert lost["instruments"]["spectrometer"]["state"] in ("warming", "measuring")
         assert [alarm for alarm in lost["alarms"] if alarm.startswith("line: PLC 127.0.0.1")]
         assert "\nline: 127.0.0.1:" in station.status_text()
         plc.tell("clear no_reply")
@@ -125,7 +125,7 @@ def test_a_scanner_that_spews_garbage_causes_no_inspection_and_hides_no_code(
         assert done["alarms"] == []
         scanner.tell("unplug")
         lost = station.wait_for_status(lambda now: now["line"]["state"] == "lost")
-        assert lost["instruments"]["spectrometer"]["state"] == "connected"
+        assert lost["instruments"]["spectrometer"]["state"] in ("warming", "measuring")
         scanner.tell("replug")
         station.wait_for_status(lambda now: now["line"]["state"] == "connected" and now["alarms"] == [])
         rows = station.rows("SELECT lot, roll FROM v_inspections ORDER BY number")

@@ -131,6 +131,9 @@ def test_it_warms_up_and_its_lamp_falls_as_recorded(device: NanoDevice) -> None:
         _, lamp, _ = struct.unpack("<3I", device.answer(Command.PHOTODETECTOR, b"", now_s))
         return system / 100, detector / 100, lamp
 
+    assert conditions(0.0)[2] == 0  # no scan, no light
+    device.answer(Command.KEEP_LAMP, b"\1", 0.0)
+    device.answer(Command.SWITCH_LAMP, b"\1\1", 0.0)
     assert conditions(0.0) == (30.5, 27.5, 3836)
     system_c, _, lamp = conditions(720.0)
     assert 33.2 < system_c < 33.6

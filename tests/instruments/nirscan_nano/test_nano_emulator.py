@@ -26,9 +26,9 @@ def test_it_says_where_it_is_and_who(emulator: EmulatorProcess) -> None:
     ("command", "error"),
     [
         ("present 3", "row 3 is not on the tape; expected 0 to 2"),
-        ("present -1", 'present "-1"; expected a row of the tape, white or nothing'),
+        ("present -1", 'present "-1"; expected a row, white, grey'),
         ("present", 'command "present"; expected one of present ROW'),
-        ("fault sulks", 'fault "sulks" is not known; expected one of bad_checksum, busy'),
+        ("fault sulks", 'fault "sulks" is not known; expected one of all_zero, ambient_light'),
         ("fault busy=often", 'fault "busy=often": expected NAME, NAME=NUMBER'),
         ("fault busy=1@start", 'fault "busy=1@start": expected NAME'),
         ("clear sulks", 'fault "sulks" is not known'),

@@ -1,0 +1,92 @@
+"""The line loop renews its white reference by itself, and judges late by what was known at the time."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from builders import NOON, a_scan, a_white, an_acquisition
+from fakes import FakeClock, FakeLine, FakeSpectrometer, FakeWriter, MemoryStore, fake_judges, opening
+
+from instruments.line.interval import IntervalTrigger
+from qc_daemon.clock import SystemClock
+from qc_daemon.daemon import LineLoop, Workplace
+from qc_daemon.domain.calibration import CalibrationStanding
+from qc_daemon.domain.errors import LinkLost
+from qc_daemon.domain.reasons import Reason, ReasonCode
+from qc_daemon.domain.spectrum import Scan
+from qc_daemon.domain.verdict import Outcome
+from qc_daemon.status import StatusBoard
+
+
+class Warming(FakeSpectrometer):
+    """A spectrometer that is hotter by 1.5 °C at each scan."""
+
+    def measure(self) -> Scan:
+        scan = super().measure()
+        warm_c = 30.0 + 1.5 * self.measured
+        return replace(scan, conditions=replace(scan.conditions, system_temperature_c=warm_c))
+
+
+class TickingClock(FakeClock):
+    """A clock on which no two things happen at once."""
+
+    def now(self) -> datetime:
+        self.utc += timedelta(milliseconds=1)
+        return self.utc
+
+
+def run_loop(folder: Path, store: MemoryStore, specimens: int, *sessions: object) -> FakeLine:
+    """Let a loop of fakes inspect until its line ends; return the line."""
+    line, judges = FakeLine(specimens), fake_judges(TickingClock())
+    work = Workplace(
+        judges=judges,
+        store=store,
+        report_writer=FakeWriter(),
+        line=line,
+        open_camera=None,
+        open_spectrometer=opening(*sessions),
+    )
+    board = StatusBoard(folder / "status.json", SystemClock())
+    LineLoop(work, IntervalTrigger(line, 0.0, judges.clock), board).run()
+    return line
+
+
+def test_a_spectrometer_that_was_lost_reads_its_tile_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qc_daemon.daemon._FIRST_WAIT_S", 0.001)
+    store = MemoryStore()
+    lost = FakeSpectrometer([200_000.0, 100_000.0, LinkLost("unplugged")])
+    line = run_loop(tmp_path, store, 3, lost, FakeSpectrometer())
+    assert store.standing.reconnected_at is not None
+    assert line.tiles_shown == 2
+    assert [acquisition.white for acquisition in store.acquisitions.values()] == store.references
+
+
+def test_a_spectrometer_that_warms_up_reads_its_tile_anew(tmp_path: Path) -> None:
+    store = MemoryStore()
+    line = run_loop(tmp_path, store, 4, Warming())
+    # Tile at +1.5, specimens at +3 and +4.5 (3 °C above the tile: due), tile at +6, and so on.
+    remarked = [
+        any(reason.code is ReasonCode.REFERENCE_TEMPERATURE for reason in drawn[-1].verdict.reasons)
+        for drawn in store.conclusions.values()
+    ]
+    assert remarked == [False, True, False, True]
+    assert line.tiles_shown == 3  # the last one for whatever may come
+    assert all(drawn[-1].verdict.outcome is Outcome.PASS for drawn in store.conclusions.values())
+
+
+def test_what_is_concluded_late_is_judged_by_what_was_known_when_it_was_measured(tmp_path: Path) -> None:
+    class OutOfControlAtNoon(MemoryStore):
+        def calibration_standing(self, serial, at):  # type: ignore[no-untyped-def]
+            broken = (Reason(ReasonCode.TILE_OUT_OF_CONTROL, "1100 nm, 1_3s"),)
+            return CalibrationStanding(None, broken if at == NOON + timedelta(minutes=1) else ())
+
+    store = OutOfControlAtNoon()
+    store.add_reference(a_white(a_scan(200_000.0)))
+    store.add_acquisition(an_acquisition(triggered_at=NOON + timedelta(minutes=1)))
+    store.add_acquisition(an_acquisition(triggered_at=NOON + timedelta(minutes=2)))
+    run_loop(tmp_path, store, 0, FakeSpectrometer())
+    outcomes = [store.conclusions[number][-1].verdict.outcome for number in (1, 2)]
+    assert outcomes == [Outcome.REFER, Outcome.PASS]
