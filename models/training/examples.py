@@ -1,7 +1,7 @@
 """Rows of one or more datasets on the model's grid, and the batches that training draws from them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ class Examples:
         sources: (n,) number of the dataset that a row is from.
         images: (m, side, side) uint8 grey at the model's scale.
         image_of: (n,) index into `images`, or -1.
+        background: (b, bands) absorbance without a specimen, on `grid`, whatever rows are taken.
     """
 
     fibres: tuple[str, ...]
@@ -39,6 +40,7 @@ class Examples:
     sources: NDArray[np.intp]
     images: NDArray[np.uint8]
     image_of: NDArray[np.intp]
+    background: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
 
     def __len__(self) -> int:
         return len(self.absorbance)
@@ -78,6 +80,8 @@ def common_grid(datasets: Sequence[Dataset], bands: int) -> SpectrumGrid:
 def gather(datasets: Sequence[Dataset], grid: SpectrumGrid, scale: ImageScale | None) -> Examples:
     """Pool the rows that hold a specimen; a fibre that a dataset does not name is absent from its rows.
 
+    Rows without a specimen are pooled as the background.
+
     Raises:
         DatasetError: no row holds a specimen.
     """
@@ -94,6 +98,7 @@ def gather(datasets: Sequence[Dataset], grid: SpectrumGrid, scale: ImageScale | 
         np.concatenate([part.sources for part in parts]),
         np.array(images, dtype=np.uint8).reshape(len(images), side, side),
         np.concatenate([part.image_of for part in parts]),
+        np.concatenate([part.background for part in parts]),
     )
     if len(examples) == 0 or not fibres:
         names = ", ".join(str(dataset.folder) for dataset in datasets)
@@ -109,7 +114,9 @@ def _part(
     scale: ImageScale | None,
     images: list[NDArray[np.uint8]],
 ) -> Examples:
-    held = np.flatnonzero(dataset.shares.sum(axis=1) > 0) if dataset.fibres else np.array([], dtype=np.intp)
+    absorbance = dataset.absorbance @ grid.resampling(dataset.wavelength_nm).T
+    held = np.flatnonzero(dataset.shares.sum(axis=1) > 0)
+    empty = np.flatnonzero((dataset.shares.sum(axis=1) == 0) & bool(dataset.fibres))
     shares = np.zeros((len(held), len(fibres)))
     shares[:, [fibres.index(fibre) for fibre in dataset.fibres]] = dataset.shares[held]
     image_of = np.full(len(held), -1, dtype=np.intp)
@@ -121,12 +128,13 @@ def _part(
     return Examples(
         fibres,
         grid,
-        dataset.absorbance[held] @ grid.resampling(dataset.wavelength_nm).T,
+        absorbance[held],
         shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-9),
         tuple(f"{number}/{dataset.specimens[row]}" for row in held),
         np.full(len(held), number, dtype=np.intp),
         np.zeros((0, 0, 0), dtype=np.uint8),
         image_of,
+        absorbance[empty],
     )
 
 
