@@ -23,13 +23,14 @@ from rich.console import Console
 from rich.table import Table
 
 from instruments.camera.mjpeg_http import MjpegHttpCamera
-from instruments.camera.scaled import FixedScaleCamera
+from instruments.camera.scaled import MeasuredScaleCamera
 from instruments.emulators.process import EmulatorProcess
 from models.image_cleaner import ClassicalImageCleaner
 from models.virtual_mill.micrographs import render_micrograph
 from qc_daemon.clock import SystemClock
 from qc_daemon.domain.errors import InstrumentError
 from qc_daemon.domain.image import Frame
+from qc_daemon.domain.pixel_scale import PixelScale
 from qc_daemon.domain.ports import MicroscopeCamera
 from qc_daemon.domain.quality import FrameLimits, assess_cleaned, assess_frame
 
@@ -70,7 +71,7 @@ def measure(fault: str, onset: str, folder: Path, fields: Sequence[np.ndarray], 
         at_once = ["--fault", fault] if onset == "from the start" else []
         arguments = ["--images", str(folder), "--fps", "15", *at_once]
         emulator = stack.enter_context(EmulatorProcess("instruments.emulators.mjpeg_camera", arguments, 60.0))
-        camera = stack.enter_context(FixedScaleCamera(MjpegHttpCamera(emulator.ready["url"], 2.0, CLOCK)))
+        camera = stack.enter_context(_camera(emulator.ready["url"], fields[0].shape))
         if not at_once:
             for number in range(3):
                 emulator.tell(f"present {number}")
@@ -87,6 +88,15 @@ def measure(fault: str, onset: str, folder: Path, fields: Sequence[np.ndarray], 
                 shows_it = _nearest(frame, fields) == number
                 right, stale = right + shows_it, stale + (not shows_it)
     return Row(fault, onset, found_by or "not a fault", judged_before, round(found_s, 2), stale, right)
+
+
+def _camera(url: str, shape: tuple[int, ...]) -> MeasuredScaleCamera:
+    """Return a camera whose scale was measured at the size of the fields."""
+    camera = MjpegHttpCamera(url, 1.0, CLOCK)
+    height, width, _ = shape
+    identity = camera.identity
+    scale = PixelScale(2.0, 0.001, identity.kind, identity.serial, width, height, 90.0, "x", CLOCK.now())
+    return MeasuredScaleCamera(camera, [scale])
 
 
 def _inspected(camera: MicroscopeCamera, asked_s: float) -> tuple[str, Frame | None]:
