@@ -5,6 +5,7 @@ probable. *Opaque*: lint, dust and hair let little light through in any colour, 
 stays bright in the colour that it shows. *Outlying*: on an even surface, a pixel far outside the
 spread of its surroundings. Opaque matter hides the fabric and is filled before inference; what is
 outlying but lets light through tints the fabric: a stain, to be reported and not to be painted over.
+Sizes are those on the fabric, so that the answer does not depend on the camera's scale.
 docs/virtual_mill.md has what was measured.
 """
 
@@ -15,8 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+
+# What a picture without a scale is taken for; it is the scale of the images that the limits were set on.
+UNKNOWN_SCALE_UM = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,8 @@ class DebrisLimits:
         outlying_edge_score: and at which it may belong to a region.
         outlying_edge_share: a region ends where the score falls below this share of its highest one, so
             that a strong stain has no halo.
-        min_area_px: smaller regions are noise.
+        min_opaque_um2: smaller dark regions are crossings of fibres; a grain of 16 µm is as large.
+        min_outlying_um2: smaller outlying regions are noise.
         max_opaque_regions: more dark patches than this are the fabric's own structure.
     """
 
@@ -41,69 +47,78 @@ class DebrisLimits:
     outlying_score: float = 8.0
     outlying_edge_score: float = 3.5
     outlying_edge_share: float = 0.25
-    min_area_px: int = 100
+    min_opaque_um2: float = 200.0
+    min_outlying_um2: float = 400.0
     max_opaque_regions: int = 12
 
 
-def find_debris(pixels: NDArray[np.uint8], limits: DebrisLimits | None = None) -> Mask:
+def find_debris(
+    pixels: Pixels, um_per_pixel: float = UNKNOWN_SCALE_UM, limits: DebrisLimits | None = None
+) -> Mask:
     """Return (height, width) bool, True where anything foreign lies in (height, width, 3) RGB."""
     limits = limits or DebrisLimits()
     brightest = _brightest(pixels)
-    return _opaque(brightest, limits) | _outlying(brightest, limits)
+    return _opaque(brightest, um_per_pixel, limits) | _outlying(brightest, um_per_pixel, limits)
 
 
-def find_opaque_debris(pixels: NDArray[np.uint8], limits: DebrisLimits | None = None) -> Mask:
+def find_opaque_debris(
+    pixels: Pixels, um_per_pixel: float = UNKNOWN_SCALE_UM, limits: DebrisLimits | None = None
+) -> Mask:
     """Return (height, width) bool, True where debris hides the fabric."""
-    return _opaque(_brightest(pixels), limits or DebrisLimits())
+    return _opaque(_brightest(pixels), um_per_pixel, limits or DebrisLimits())
 
 
-def find_stains(pixels: NDArray[np.uint8], limits: DebrisLimits | None = None) -> Mask:
+def find_stains(
+    pixels: Pixels, um_per_pixel: float = UNKNOWN_SCALE_UM, limits: DebrisLimits | None = None
+) -> Mask:
     """Return (height, width) bool, True where an even surface is tinted."""
     limits = limits or DebrisLimits()
     brightest = _brightest(pixels)
-    return _outlying(brightest, limits) & ~_opaque(brightest, limits)
+    return _outlying(brightest, um_per_pixel, limits) & ~_opaque(brightest, um_per_pixel, limits)
 
 
-# Side of the window whose median stands for the surroundings, and the reduction at which it is
-# computed: debris is much smaller than the window, so detail does not matter there.
-_WINDOW_PX, _REDUCTION = 101, 4
-_DISC_3 = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
-_DISC_5 = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
+# The median of a window of 0.2 mm stands for the surroundings. It is taken of an image reduced to
+# 8 µm a pixel: debris is much smaller than the window, so detail does not matter there.
+_WINDOW_PX, _REDUCED_UM = 25, 8.0
+_OPAQUE_BLUR_UM, _OUTLYING_BLUR_UM = 3.0, 4.0
+# Necks that are cut, and the fringe that is added around a region.
+_NECK_UM, _OPAQUE_FRINGE_UM, _OUTLYING_FRINGE_UM = 6.0, 6.0, 10.0
 
 
-def _brightest(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _brightest(pixels: Pixels) -> Pixels:
     return np.ascontiguousarray(pixels.max(axis=2))
 
 
-def _opaque(brightest: NDArray[np.uint8], limits: DebrisLimits) -> Mask:
-    smooth, around = _surroundings(brightest, blur_px=1.5)
+def _opaque(brightest: Pixels, um_per_pixel: float, limits: DebrisLimits) -> Mask:
+    smooth, around = _surroundings(brightest, um_per_pixel, _OPAQUE_BLUR_UM)
     ratio, score = smooth / np.maximum(around, 1.0), _robust_score(around - smooth)
     probable = (ratio < limits.opaque_edge_ratio) & (score > limits.opaque_score - 1.0)
     certain = (ratio < limits.opaque_ratio) & (score > limits.opaque_score)
-    labels = _grown(probable, certain, limits.min_area_px)
+    labels = _grown(probable, certain, um_per_pixel, limits.min_opaque_um2)
     if np.count_nonzero(np.unique(labels)) > limits.max_opaque_regions:
         return np.zeros(brightest.shape, dtype=np.bool_)
-    return _dilated(labels > 0, _DISC_3)
+    return _dilated(labels > 0, _disc(_OPAQUE_FRINGE_UM, um_per_pixel))
 
 
-def _outlying(brightest: NDArray[np.uint8], limits: DebrisLimits) -> Mask:
-    smooth, around = _surroundings(brightest, blur_px=2.0)
+def _outlying(brightest: Pixels, um_per_pixel: float, limits: DebrisLimits) -> Mask:
+    smooth, around = _surroundings(brightest, um_per_pixel, _OUTLYING_BLUR_UM)
     score = _robust_score(around - smooth)
     probable, certain = score > limits.outlying_edge_score, score > limits.outlying_score
-    labels = _grown(probable, certain, limits.min_area_px)
+    labels = _grown(probable, certain, um_per_pixel, limits.min_outlying_um2)
     highest = np.zeros(int(labels.max()) + 1, np.float32)
     np.maximum.at(highest, labels, score)
     inside = (labels > 0) & (score > limits.outlying_edge_share * highest[labels])
-    return _dilated(inside, _DISC_5)
+    return _dilated(inside, _disc(_OUTLYING_FRINGE_UM, um_per_pixel))
 
 
-def _surroundings(brightest: NDArray[np.uint8], blur_px: float) -> tuple[Floats, Floats]:
+def _surroundings(brightest: Pixels, um_per_pixel: float, blur_um: float) -> tuple[Floats, Floats]:
     """Return the smoothed image and the median of its surroundings, (height, width) each."""
     height, width = brightest.shape
-    smooth = cv2.GaussianBlur(brightest, (0, 0), blur_px)
-    small_size = (max(width // _REDUCTION, 1), max(height // _REDUCTION, 1))
+    smooth = cv2.GaussianBlur(brightest, (0, 0), blur_um / um_per_pixel)
+    reduction = max(_REDUCED_UM / um_per_pixel, 1.0)
+    small_size = (max(int(width / reduction), 1), max(int(height / reduction), 1))
     small = cv2.resize(smooth, small_size, interpolation=cv2.INTER_AREA)
-    median = cv2.medianBlur(small, _WINDOW_PX // _REDUCTION | 1)
+    median = cv2.medianBlur(small, _WINDOW_PX)
     around = cv2.resize(median, (width, height), interpolation=cv2.INTER_LINEAR)
     return smooth.astype(np.float32), around.astype(np.float32)
 
@@ -117,15 +132,21 @@ def _robust_score(difference: Floats) -> Floats:
     return difference / np.float32(max(spread, 1.0))
 
 
-def _grown(probable: Mask, certain: Mask, min_area_px: int) -> NDArray[np.int32]:
+def _grown(probable: Mask, certain: Mask, um_per_pixel: float, min_area_um2: float) -> NDArray[np.int32]:
     """Return (height, width) labels of probable regions that are certain somewhere and large enough."""
-    opened = cv2.morphologyEx(probable.astype(np.uint8), cv2.MORPH_OPEN, _DISC_3)
+    opened = cv2.morphologyEx(probable.astype(np.uint8), cv2.MORPH_OPEN, _disc(_NECK_UM, um_per_pixel))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(opened)
     kept = np.zeros(count, dtype=np.bool_)
     kept[np.unique(labels[certain])] = True
-    kept &= stats[:, cv2.CC_STAT_AREA] >= min_area_px
+    kept &= stats[:, cv2.CC_STAT_AREA] >= min_area_um2 / um_per_pixel**2
     kept[0] = False
     return np.where(kept[labels], labels, 0).astype(np.int32)
+
+
+def _disc(diameter_um: float, um_per_pixel: float) -> NDArray[Any]:
+    """Return a disc whose diameter is the next odd number of pixels, 3 at least."""
+    diameter_px = max(round(diameter_um / um_per_pixel) | 1, 3)
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (diameter_px, diameter_px))
 
 
 def _dilated(mask: Mask, disc: NDArray[Any]) -> Mask:

@@ -1,8 +1,9 @@
 """Finds faults of the fabric in a cleaned micrograph. Classical and deterministic.
 
 Two faults show at this scale. A *hole* is an opening that is bright, without texture, and wider than
-the gaps that fibres leave between them. A *stain* tints an even surface. Slubs, missing picks and the
-like are wider than the field and are not looked for. Filled pixels never count.
+the gaps that cut fibres leave between them and the pores between the yarns of a weave. A *stain* tints
+an even surface. Slubs, missing picks and the like are wider than the field and are not looked for.
+Filled pixels never count.
 """
 
 import hashlib
@@ -27,15 +28,15 @@ class DefectLimits:
     """Limits, set so that less than 2 % of faultless fields have a finding.
 
     Attributes:
-        hole_radius_um: radius of the circle that must fit into a hole. Of 400 faultless virtual
-            fields half a percent have a gap between fibres that is wider.
+        hole_radius_um: radius of the circle that must fit into a hole. Pores of a weave are up to some
+            300 µm wide; into gaps of 390 faultless virtual fields fits a circle of 76 µm radius at most.
         opening_brightness: brightness of an opening relative to the darkest quarter of the field.
         opening_texture: its texture relative to the most textured quarter.
         stain_area_mm2: smaller stains are specks.
         major_share: share of the field above which a stain is major; a hole always is.
     """
 
-    hole_radius_um: float = 60.0
+    hole_radius_um: float = 160.0
     opening_brightness: float = 1.2
     opening_texture: float = 0.1
     stain_area_mm2: float = 0.0005
@@ -59,8 +60,8 @@ class ClassicalDefectDetector:
         return (*self._holes(image), *self._stains(image))
 
     def _holes(self, image: CleanedImage) -> list[Defect]:
-        opening = _openings(image.pixels, self._limits) & ~image.debris_mask
-        room_um = cv2.distanceTransform(opening.astype(np.uint8), cv2.DIST_L2, 5) * image.um_per_pixel
+        opening = _openings(image.pixels, image.um_per_pixel, self._limits) & ~image.debris_mask
+        room_um = _room_um(opening, image.um_per_pixel)
         limit_um = self._limits.hole_radius_um
         defects = []
         for region in _regions(opening):
@@ -70,7 +71,7 @@ class ClassicalDefectDetector:
         return defects
 
     def _stains(self, image: CleanedImage) -> list[Defect]:
-        stained = find_stains(image.pixels) & ~image.debris_mask
+        stained = find_stains(image.pixels, image.um_per_pixel) & ~image.debris_mask
         limit_mm2 = self._limits.stain_area_mm2
         defects = []
         for region in _regions(stained):
@@ -88,15 +89,32 @@ class ClassicalDefectDetector:
         return digest.hexdigest()
 
 
-def _openings(pixels: NDArray[np.uint8], limits: DefectLimits) -> Mask:
+def widest_opening_um(image: CleanedImage, limits: DefectLimits | None = None) -> float:
+    """Return the diameter of the widest circle that fits into an opening: what a hole is told by."""
+    opening = _openings(image.pixels, image.um_per_pixel, limits or DefectLimits()) & ~image.debris_mask
+    return 2.0 * float(_room_um(opening, image.um_per_pixel).max())
+
+
+# Sigmas of the blurs between which texture lies, and of those that level texture and brightness.
+_FINE_UM, _COARSE_UM, _TEXTURE_UM, _BRIGHTNESS_UM = 2.0, 8.0, 8.0, 4.0
+
+
+def _openings(pixels: NDArray[np.uint8], um_per_pixel: float, limits: DefectLimits) -> Mask:
     """Return where the field is bright and without texture, compared with its own fibres."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    smooth = _blurred(grey, 2.0)
-    texture = _blurred((_blurred(grey, 1.0) - _blurred(grey, 4.0)) ** 2, 4.0)
+    fine, coarse, smooth = (
+        _blurred(grey, sigma_um / um_per_pixel) for sigma_um in (_FINE_UM, _COARSE_UM, _BRIGHTNESS_UM)
+    )
+    texture = _blurred((fine - coarse) ** 2, _TEXTURE_UM / um_per_pixel)
     flat = texture < limits.opening_texture * np.percentile(texture, 75)
     bright = smooth > limits.opening_brightness * np.percentile(smooth, 25)
     opening: Mask = flat & bright
     return opening
+
+
+def _room_um(opening: Mask, um_per_pixel: float) -> NDArray[Any]:
+    """Return (height, width) the radius of the circle that fits into the opening around each pixel."""
+    return cv2.distanceTransform(opening.astype(np.uint8), cv2.DIST_L2, 5) * um_per_pixel
 
 
 def _blurred(values: NDArray[Any], sigma_px: float) -> NDArray[Any]:

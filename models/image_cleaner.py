@@ -50,7 +50,7 @@ class ClassicalImageCleaner:
 
     def clean(self, frame: Frame) -> CleanedImage:
         """Return the frame with its debris filled and the mask; known pixels bit-identical."""
-        mask = find_opaque_debris(frame.pixels, self._limits)
+        mask = find_opaque_debris(frame.pixels, frame.um_per_pixel, self._limits)
         method = f"{self._method} {self._version.digest[:12]}" if mask.any() else "none"
         filled = fill_holes(frame.pixels, mask, self._method, self._max_fsr_px)
         return CleanedImage(frame.pixels, filled, mask, frame.um_per_pixel, method)

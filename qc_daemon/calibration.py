@@ -175,11 +175,7 @@ def _stored_check(
         white_id=white.id,
         instrument=bench.spectrometer.identity,
         done_at=at,
-        values=tuple(
-            CheckValue(position_nm, certified, measured, _rule(bench, kind, standard_id, *figures))
-            for figures in found
-            for position_nm, certified, measured in (figures,)
-        ),
+        values=tuple(CheckValue(*figures, _rule(bench, kind, standard_id, *figures)) for figures in found),
     )
     bench.store.add_check(run)
     return run

@@ -10,7 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from benchmarks.model_tables.scores import Intervals, Novelty, Prediction
-from benchmarks.model_tables.task import Fold, Question, Task, part
+from benchmarks.model_tables.task import Fold, Question, Task, part, with_empty_views
 from models.baselines.least_squares_svm import LeastSquaresSvm
 from models.baselines.method import Method
 from models.baselines.pls import PartialLeastSquares
@@ -86,7 +86,8 @@ class IsicNetContestant:
         """Train a checkpoint on a dataset folder and ask it through the serving runtime."""
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "training"
-            write_dataset(part(task.dataset, fold.training, folder))
+            learnt = part(task.dataset, fold.training, folder)
+            write_dataset(with_empty_views(learnt, task.empty_views))
             checkpoint = train_isic_net([folder], Path(scratch) / "isic-net", seed=seed)
             predictor = IsicPredictor(checkpoint, open_runtime(checkpoint, "onnx"))
             try:

@@ -20,6 +20,7 @@ FOLDS, NOVELTY_PARTS = 5, 3
 SWATCH_FIBRES = ("cotton", "nylon", "polyester")  # of which three swatches or more are at hand
 _PURE = 0.999
 _LEAST_TRANSMITTANCE = 1e-3
+_EMPTY_VIEWS = "ISiC-Net also learns from ten scans of the empty background, in every fold."
 
 
 def recorded_tasks(data: Path) -> tuple[Task, ...]:
@@ -28,7 +29,8 @@ def recorded_tasks(data: Path) -> tuple[Task, ...]:
     Raises:
         DatasetError: a set is missing or cannot be read.
     """
-    swatches = _with_specimen(read_dataset(data / "nirscan_swatches"))
+    recorded = read_dataset(data / "nirscan_swatches")
+    swatches, empty_views = _with_specimen(recorded), recorded.absorbance[recorded.shares.sum(axis=1) == 0]
     pure = part(swatches, _pure_rows(swatches, SWATCH_FIBRES))
     try:
         blends = read_ftnir_blends(data / "ftnir_cotton_pet_blends")
@@ -36,12 +38,12 @@ def recorded_tasks(data: Path) -> tuple[Task, ...]:
     except (OSError, KeyError) as error:
         raise DatasetError(f"{data}: a recorded set is missing or incomplete ({error})") from error
     return (
-        pure_swatches(pure),
-        swatch_blends(swatches),
+        _learning_from(empty_views, pure_swatches(pure)),
+        _learning_from(empty_views, swatch_blends(swatches)),
         new_compositions(blends),
         known_compositions(blends),
         fibre_types(types),
-        novel_fibres(pure),
+        _learning_from(empty_views, novel_fibres(pure)),
     )
 
 
@@ -158,6 +160,10 @@ def read_fibre_types(folder: Path) -> Dataset:
         sample_counts=None,
         reference_counts=None,
     )
+
+
+def _learning_from(empty_views: NDArray[np.float64], task: Task) -> Task:
+    return replace(task, empty_views=empty_views, note=f"{task.note} {_EMPTY_VIEWS}")
 
 
 def _with_specimen(dataset: Dataset) -> Dataset:

@@ -1,7 +1,7 @@
 """What a table asks: which spectra are learnt from, and which specimens are then judged."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -37,6 +37,8 @@ class Task:
         name: on the command line and in the results.
         note: what a reader of the table has to know.
         dataset: every row holds a specimen; `specimens` are the pieces that count once each.
+        empty_views: (m, bands) absorbance of the same instrument without a specimen. It is nobody's test
+            specimen, so a method may learn from it in every fold.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Task:
     question: Question
     dataset: Dataset
     folds: tuple[Fold, ...]
+    empty_views: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
 
     def __post_init__(self) -> None:
         names = np.array(self.dataset.specimens)
@@ -69,6 +72,23 @@ def part(dataset: Dataset, rows: NDArray[np.intp], folder: Path | None = None) -
         um_per_pixel=np.full(len(rows), np.nan),
         sample_counts=None,
         reference_counts=None,
+    )
+
+
+def with_empty_views(dataset: Dataset, empty_views: NDArray[np.float64]) -> Dataset:
+    """Return the data set with rows of no share, as a folder holds them."""
+    count = len(empty_views)
+    if count == 0:
+        return dataset
+    return replace(
+        dataset,
+        absorbance=np.concatenate([dataset.absorbance, empty_views]),
+        shares=np.concatenate([dataset.shares, np.zeros((count, len(dataset.fibres)))]),
+        specimens=(*dataset.specimens, *("empty view",) * count),
+        conditions=(*dataset.conditions, *("",) * count),
+        instruments=(*dataset.instruments, *dataset.instruments[:1] * count),
+        image_paths=(*dataset.image_paths, *(None,) * count),
+        um_per_pixel=np.concatenate([dataset.um_per_pixel, np.full(count, np.nan)]),
     )
 
 

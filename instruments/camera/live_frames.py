@@ -226,7 +226,8 @@ class LiveFrames:
             return LinkTimeout(f"{self._name}: no frame within {self._timeout_s:g} s")
         late_s = search.after_s - newest.not_before_s
         return LinkTimeout(
-            f"{self._name}: frames are old; the newest is from {late_s:.1f} s before the trigger"
+            f"{self._name}: frames are old; the newest is from {late_s:.1f} s before the trigger: "
+            "the camera is behind, or its clock is wrong"
         )
 
 

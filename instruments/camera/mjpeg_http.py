@@ -23,6 +23,7 @@ from qc_daemon.domain.spectrum import InstrumentIdentity
 _MAX_FRAME_BYTES = 16 * 2**20
 # The clock of a camera may run slow by so much; quartz is good to 50 in a million.
 _CLOCK_DRIFT = 200e-6
+_SET_CLOCK_S = 60.0
 
 
 class MjpegHttpCamera:
@@ -121,7 +122,7 @@ class _Reader(threading.Thread):
                 while len(arrivals) > 1 and arrivals[1][0] <= part.offset:
                     arrivals.popleft()
                 _, first_bytes, captured_at = arrivals[0]
-                late_s = self._camera_clock.late_s(part.stamped_s, first_bytes.received_s)
+                late_s = self._camera_clock.late_s(part.stamped_s, first_bytes.received_s, captured_at)
                 self._shelf.put(
                     part.body,
                     first_bytes.not_before_s - late_s,
@@ -133,21 +134,24 @@ class _Reader(threading.Thread):
 class _CameraClock:
     """The clock of a camera that stamps its frames, held against the station's.
 
-    The two are set independently, so only a change of their difference means something: the frame that
-    came soonest after its stamp is taken for one without delay. This is kept when the camera is opened
-    again, for then it may be behind from the first frame on.
+    A clock that is less than a minute off is taken for one that is set by the network, and its stamps for
+    the time. Of any other only a change of the difference means something: the frame that came soonest
+    after its stamp is taken for one without delay. This is kept when the camera is opened again, for then
+    it may be behind from the first frame on.
     """
 
     def __init__(self) -> None:
         self._least_difference_s = math.inf
         self._last_received_s = 0.0
 
-    def late_s(self, stamped_s: float | None, received_s: float) -> float:
-        """Return how much later than the promptest frame this one came; 0 without a stamp."""
+    def late_s(self, stamped_s: float | None, received_s: float, received_at: datetime) -> float:
+        """Return how long before it came a frame was taken, as far as its stamp tells; 0 without a stamp."""
         if stamped_s is None:
             return 0.0
         drift_s = _CLOCK_DRIFT * (received_s - self._last_received_s)
         self._last_received_s = received_s
         difference_s = received_s - stamped_s
         self._least_difference_s = min(self._least_difference_s + drift_s, difference_s)
-        return difference_s - self._least_difference_s
+        later_s = difference_s - self._least_difference_s
+        absolute_s = received_at.timestamp() - stamped_s
+        return max(later_s, absolute_s) if 0.0 < absolute_s < _SET_CLOCK_S else later_s

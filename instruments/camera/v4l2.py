@@ -29,7 +29,7 @@ from qc_daemon.domain.waits import growing_waits
 _READER = "instruments.camera.v4l2_reader"
 _SELECT_TIMEOUT_S = "2"  # OpenCV waits 10 s by default
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
-_OPENING_S = 15.0  # starting a process, opening the device and discarding its first frames
+_OPENING_S = 30.0  # starting a process, opening the device and discarding its first frames
 _POLL_S = 0.1  # how soon a stop is seen
 _DEATH_S = 1.0  # a process whose driver hangs in the kernel does not die of a signal; it is left behind
 

@@ -12,7 +12,7 @@ from instruments.emulators.faults import ActiveFaults
 Pixels = NDArray[np.uint8]
 
 _DEBRIS_SEED = 5
-_DEBRIS_GREY = 8  # lint and dust in transmitted light
+_DEBRIS_GREY = 8  # lint in transmitted light
 
 
 def through_the_lens(pixels: Pixels, faults: ActiveFaults) -> Pixels:
@@ -33,15 +33,15 @@ def _exposed(pixels: Pixels, factor: float) -> Pixels:
 
 
 def _soiled(pixels: Pixels, percent: float) -> Pixels:
-    """Lay round specks on the field until they cover the share, always at the same places."""
+    """Lay some long pieces of lint across the field, always the same way, until they cover the share."""
     rng, (height, width) = np.random.default_rng(_DEBRIS_SEED), pixels.shape[:2]
-    radius_px = max(2, min(height, width) // 16)
-    speck = np.zeros((height, width), np.uint8)
-    while 100.0 * np.mean(speck > 0) < min(percent, 95.0):
-        x, y = int(rng.integers(width)), int(rng.integers(height))
-        cv2.circle(speck, (x, y), radius_px, (255,), -1)
+    lint = np.zeros((height, width), np.uint8)
+    thickness_px = max(2, min(height, width) // 16)
+    while 100.0 * np.mean(lint > 0) < min(percent, 95.0):
+        ends = rng.integers(0, (width, height), (2, 2))
+        cv2.line(lint, ends[0].tolist(), ends[1].tolist(), (255,), thickness_px)
     soiled = pixels.copy()
-    soiled[speck > 0] = _DEBRIS_GREY
+    soiled[lint > 0] = _DEBRIS_GREY
     return soiled
 
 
@@ -55,7 +55,7 @@ def _uint8(values: Any) -> Pixels:
 
 # name: what it does, and VALUE if none is given
 OPTICAL_FAULTS: Mapping[str, tuple[str, float]] = {
-    "debris": ("lint and dust cover VALUE percent of the field (40)", 40.0),
+    "debris": ("lint covers VALUE percent of the field (40)", 40.0),
     "defocused": ("a blur of VALUE pixels (8)", 8.0),
     "underexposed": ("VALUE times the light (0.1)", 0.1),
     "overexposed": ("VALUE times the light (3)", 3.0),

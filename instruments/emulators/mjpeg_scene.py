@@ -36,7 +36,7 @@ _ALL_EQUAL_GREY = 128.0
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One encoded frame, its content type, and when it was taken on the camera's clock, in seconds."""
+    """One encoded frame, its content type, and when it was taken: seconds of UTC, as a set clock tells."""
 
     encoded: bytes
     content_type: str
@@ -63,7 +63,7 @@ class Scene:
         self._frames = 0
         self._stored, self._pixels = _read(paths[0])
         self._noise = _noise_field(self._pixels.shape)
-        self._behind_since_s = time.monotonic()
+        self._behind_since_s = time.time()
         # What has been taken and not been sent yet, and the last one that was.
         self._taken = deque([self._next_shot(ActiveFaults({}), self._behind_since_s)])
 
@@ -87,7 +87,7 @@ class Scene:
     def shoot(self, faults: ActiveFaults) -> Shot:
         """Return the next frame that a camera with these faults sends."""
         with self.lock:
-            now_s = time.monotonic()
+            now_s = time.time()
             if faults.value("frozen") is not None:
                 return replace(self._taken[-1], taken_s=now_s)
             late_s = faults.value("stale", _STALE_S)

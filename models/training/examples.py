@@ -1,7 +1,7 @@
 """Rows of one or more datasets on the model's grid, and the batches that training draws from them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,7 @@ class Examples:
         covers: (m, cells, cells, k) uint8 percent of each cell of the image that each fibre covers; zeros
             where that is not known.
         image_of: (n,) index into `images`, or -1.
+        background: (b, bands) absorbance without a specimen, on `grid`, whatever rows are taken.
     """
 
     fibres: tuple[str, ...]
@@ -45,6 +46,7 @@ class Examples:
     images: NDArray[np.uint8]
     covers: NDArray[np.uint8]
     image_of: NDArray[np.intp]
+    background: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
 
     def __len__(self) -> int:
         return len(self.absorbance)
@@ -84,6 +86,8 @@ def common_grid(datasets: Sequence[Dataset], bands: int) -> SpectrumGrid:
 def gather(datasets: Sequence[Dataset], grid: SpectrumGrid, scale: ImageScale | None) -> Examples:
     """Pool the rows that hold a specimen; a fibre that a dataset does not name is absent from its rows.
 
+    Rows without a specimen are pooled as the background.
+
     Raises:
         DatasetError: no row holds a specimen.
     """
@@ -105,6 +109,7 @@ def gather(datasets: Sequence[Dataset], grid: SpectrumGrid, scale: ImageScale | 
         np.array(images, dtype=np.uint8).reshape(len(images), side, side),
         np.array(covers, dtype=np.uint8).reshape(len(covers), cells, cells, len(fibres)),
         np.concatenate([part.image_of for part in parts]),
+        np.concatenate([part.background for part in parts]),
     )
     if len(examples) == 0 or not fibres:
         names = ", ".join(str(dataset.folder) for dataset in datasets)
@@ -121,7 +126,9 @@ def _part(
     images: list[NDArray[np.uint8]],
     covers: list[NDArray[np.uint8]],
 ) -> Examples:
-    held = np.flatnonzero(dataset.shares.sum(axis=1) > 0) if dataset.fibres else np.array([], dtype=np.intp)
+    absorbance = dataset.absorbance @ grid.resampling(dataset.wavelength_nm).T
+    held = np.flatnonzero(dataset.shares.sum(axis=1) > 0)
+    empty = np.flatnonzero((dataset.shares.sum(axis=1) == 0) & bool(dataset.fibres))
     shares = np.zeros((len(held), len(fibres)))
     columns = [fibres.index(fibre) for fibre in dataset.fibres]
     shares[:, columns] = dataset.shares[held]
@@ -140,13 +147,14 @@ def _part(
     return Examples(
         fibres,
         grid,
-        dataset.absorbance[held] @ grid.resampling(dataset.wavelength_nm).T,
+        absorbance[held],
         shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-9),
         tuple(f"{number}/{dataset.specimens[row]}" for row in held),
         np.full(len(held), number, dtype=np.intp),
         np.zeros((0, 0, 0), dtype=np.uint8),
         np.zeros((0, 0, 0, 0), dtype=np.uint8),
         image_of,
+        absorbance[empty],
     )
 
 

@@ -16,7 +16,9 @@ from sklearn.model_selection import GroupKFold
 
 from models.preprocessing import signal_channels
 from models.training.augmentation import blended, other_unit
+from models.training.background import with_background
 from models.training.examples import Examples
+from models.training.linear_anchor import LinearAnchor
 from models.training.memory import (
     Memory,
     RememberingAnchor,
@@ -139,11 +141,7 @@ def _errors_left_out(examples: Examples, groups: Sequence[str], seed: int) -> Fl
 
 def _fit(recipes: Sequence[Recipe], examples: Examples, seed: int) -> dict[Recipe, RememberingAnchor]:
     """Fit several kinds at once: those of one reach share the expensive part."""
-    inputs, spreads = _inputs(examples.absorbance), examples.absorbance.std(axis=1)
-    linear = {
-        how: fit_unmixing(how, inputs, spreads, examples.shares, examples.specimens)
-        for how in {recipe.unmixing: None for recipe in recipes}
-    }
+    linear = {how: _unmixing(how, examples) for how in {recipe.unmixing: None for recipe in recipes}}
     places, shares, weights = _places(examples, seed)
     offset = places.mean(axis=0)
     distances = squared_distances(places - offset, places - offset)
@@ -157,6 +155,15 @@ def _fit(recipes: Sequence[Recipe], examples: Examples, seed: int) -> dict[Recip
             memory = Memory(offset, scale, (places - offset) * scale, part)
             anchors[Recipe(how, reach)] = RememberingAnchor(line, memory)
     return anchors
+
+
+def _unmixing(how: Unmixing, examples: Examples) -> LinearAnchor:
+    """Return the map to the fibres' shares; what the background adds is found, and left out of them."""
+    seen = with_background(examples)
+    inputs, spreads = _inputs(seen.absorbance), seen.absorbance.std(axis=1)
+    line = fit_unmixing(how, inputs, spreads, seen.shares, seen.specimens)
+    fibres = len(examples.fibres)
+    return LinearAnchor(line.weight[:fibres], line.bias[:fibres], 0)
 
 
 def _remember(

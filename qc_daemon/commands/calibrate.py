@@ -111,10 +111,14 @@ def reset(
     ] = None,
     config: ConfigOption = DEFAULT_FILE,
     station: StationOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Say that a spectrometer may be trusted again; its control charts begin anew."""
-    meant = wiring.reset_control(archive_config(config, station), serial, who, why)
-    typer.echo(f"{meant}: control charts reset by {who}")
+    made = wiring.reset_control(archive_config(config, station), serial, who, why)
+    if as_json:
+        print_json({"serial": made.serial, "who": made.who, "why": made.why, "at": made.at.isoformat()})
+    else:
+        typer.echo(f"{made.serial}: control charts reset by {made.who}")
 
 
 def list_due(

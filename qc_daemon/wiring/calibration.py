@@ -73,8 +73,8 @@ def list_duties(config: Config) -> list[SpectrometerDuties]:
         return [_duties_of(config, reader, last) for last in reader.last_calibrations()]
 
 
-def reset_control(config: Config, serial: str | None, who: str, why: str) -> str:
-    """Record a person's word that a spectrometer may be trusted again; return its serial number.
+def reset_control(config: Config, serial: str | None, who: str, why: str) -> ControlReset:
+    """Record and return a person's word that a spectrometer may be trusted again.
 
     Raises:
         InputError: who or why is empty, or it is not clear which spectrometer is meant.
@@ -88,8 +88,9 @@ def reset_control(config: Config, serial: str | None, who: str, why: str) -> str
         if serial not in known:
             named = "--serial" if serial is None else f'--serial "{serial}"'
             raise InputError(f"calibrate reset: {named}: expected one of {', '.join(known) or 'none so far'}")
-        store.reset_control(ControlReset(serial, who.strip(), why.strip(), SystemClock().now()))
-    return serial
+        reset = ControlReset(serial, who.strip(), why.strip(), SystemClock().now())
+        store.reset_control(reset)
+    return reset
 
 
 def make_transfer(

@@ -55,22 +55,42 @@ def test_a_coloured_thread_is_not_missed_for_being_bright_in_one_colour_elsewher
     assert overlap(find_opaque_debris(pixels), disc) > 0.6
 
 
-def test_debris_on_virtual_fibres_is_found_more_often_than_not_and_rarely_invented():
+def test_debris_on_virtual_fibres_is_often_found_and_rarely_invented():
     hit = found = 0
     recalls = []
-    for field in fields(30, pieces=(1, 2)):
-        mask = find_opaque_debris(field.pixels)
+    for field in fields(24, pieces=(1, 2)):
+        mask = find_opaque_debris(field.pixels, field.um_per_pixel)
         hit += (mask & field.debris_mask).sum()
         found += mask.sum()
         if field.debris_mask.any():
             recalls.append((mask & field.debris_mask).sum() / field.debris_mask.sum())
     assert hit / found > 0.85
-    assert np.mean(recalls) > 0.4
+    assert np.mean(recalls) > 0.35
 
 
 def test_clean_virtual_fields_lose_almost_nothing():
-    lost = [find_opaque_debris(field.pixels).mean() for field in fields(30, pieces=(0,))]
-    assert np.mean(lost) < 0.003
+    clean = fields(16, pieces=(0,))
+    lost = [find_opaque_debris(field.pixels, field.um_per_pixel).mean() for field in clean]
+    assert np.mean(lost) < 0.0005
+    assert np.mean(np.array(lost) > 0) < 0.3
+
+
+@pytest.mark.parametrize("um_per_pixel", [0.7, 1.0, 2.5])
+def test_the_scale_of_the_camera_does_not_matter(um_per_pixel):
+    field = next(field for field in fields(9, pieces=(3,)) if field.debris_mask.mean() > 0.005)
+    mask = find_opaque_debris(field.pixels, field.um_per_pixel)
+    assert mask.any()
+    factor = field.um_per_pixel / um_per_pixel
+    other = cv2.resize(field.pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+    found = find_opaque_debris(other, um_per_pixel).astype(np.uint8)
+    back = cv2.resize(found, mask.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+    assert overlap(back, mask) > 0.75
+
+
+def test_a_grain_is_debris_for_its_size_on_the_fabric_and_not_for_its_pixels():
+    pixels, disc = with_disc(even_fabric(), 0.15, radius_px=7)
+    assert overlap(find_opaque_debris(pixels, um_per_pixel=2.0), disc) > 0.6  # 28 µm across
+    assert not find_opaque_debris(pixels, um_per_pixel=0.5).any()  # 7 µm, narrower than a fibre
 
 
 def test_many_dark_patches_are_the_fabric_itself():
@@ -79,7 +99,7 @@ def test_many_dark_patches_are_the_fabric_itself():
         for column in range(40, 512, 100):
             pixels, _ = with_disc(pixels, 0.2, 12, (column, row))
     assert not find_opaque_debris(pixels).any()
-    assert find_opaque_debris(pixels, DebrisLimits(max_opaque_regions=99)).any()
+    assert find_opaque_debris(pixels, limits=DebrisLimits(max_opaque_regions=99)).any()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (17, 300), (255, 257)])

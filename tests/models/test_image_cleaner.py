@@ -29,7 +29,7 @@ def disc(size_px=128, radius_px=7, centre=(60, 50)):
 
 def frame_of(pixels):
     camera = InstrumentIdentity("folder-camera", "test", "S1", "1")
-    return Frame(b"", pixels, 1.0, camera, datetime(2026, 1, 1, tzinfo=UTC), 0.0, 0)
+    return Frame(b"", pixels, 2.0, camera, datetime(2026, 1, 1, tzinfo=UTC), 0.0, 0)
 
 
 def dirty_weave():
@@ -144,7 +144,7 @@ def test_the_version_tells_methods_and_settings_apart():
         ClassicalImageCleaner().version,
         ClassicalImageCleaner("telea").version,
         ClassicalImageCleaner(max_fsr_px=1).version,
-        ClassicalImageCleaner(limits=DebrisLimits(min_area_px=7)).version,
+        ClassicalImageCleaner(limits=DebrisLimits(min_opaque_um2=7.0)).version,
     ]
     assert len({version.digest for version in versions}) == 4
     assert ClassicalImageCleaner().version == versions[0]

@@ -49,7 +49,11 @@ def concluded(acquisition: Acquisition, validity: ValidityRange | None) -> Concl
     checkpoint: Checkpoint = replace(whole, manifest=replace(whole.manifest, validity=validity))
     runtime = open_runtime(checkpoint, "onnx")
     try:
-        return conclude(fake_judges(FakeClock(), predictor=IsicPredictor(checkpoint, runtime)), acquisition, CalibrationStanding())
+        return conclude(
+            fake_judges(FakeClock(), predictor=IsicPredictor(checkpoint, runtime)),
+            acquisition,
+            CalibrationStanding(),
+        )
     finally:
         runtime.close()
 

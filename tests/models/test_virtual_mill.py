@@ -14,7 +14,7 @@ from benchmarks.mill_realism import only, pls_da, pretreated, pure_rows, virtual
 from models.training.datasets import read_dataset
 from models.virtual_mill.endmembers import FIBRES, fibre_bands
 from models.virtual_mill.micrographs import DENSITY_G_CM3, FORMS, number_shares, render_micrograph
-from models.virtual_mill.specimens import make_specimens, write_mill
+from models.virtual_mill.specimens import UM_PER_PIXEL, make_specimens, write_mill
 from models.virtual_mill.spectra import (
     draw_fabric,
     draw_scan_setting,
@@ -23,6 +23,8 @@ from models.virtual_mill.spectra import (
     simulate_scan,
 )
 from qc_daemon.domain.quality import FrameLimits, focus_measure, grey_levels
+
+MILL_SPECIMENS, MILL_SEED = 4, 7
 
 
 def scan_of(shares, seed, axis=None):
@@ -48,46 +50,74 @@ def detail(fibre, seed):
     return features
 
 
-def test_the_same_seed_writes_the_same_bytes(tmp_path):
-    for name in ("first", "second"):
-        write_mill(tmp_path / name, 4, 7)
-    files = sorted(path.relative_to(tmp_path / "first") for path in (tmp_path / "first").rglob("*.*"))
+@pytest.fixture(scope="module")
+def mill(tmp_path_factory):
+    """What `write_mill` returns of a few specimens, one of them with debris."""
+    return write_mill(tmp_path_factory.mktemp("mill"), MILL_SPECIMENS, MILL_SEED)
+
+
+def test_the_same_seed_writes_the_same_bytes(mill, tmp_path):
+    write_mill(tmp_path, MILL_SPECIMENS, MILL_SEED)
+    files = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.*"))
     assert Path("spectra.npz") in files
+    assert Path("fibre_cover.npz") in files
     assert any(path.suffix == ".png" for path in files)
     for path in files:
-        assert (tmp_path / "first" / path).read_bytes() == (tmp_path / "second" / path).read_bytes()
+        assert (mill.folder / path).read_bytes() == (tmp_path / path).read_bytes()
 
 
 def test_another_seed_gives_other_specimens():
-    one, other = next(make_specimens(1, 1)), next(make_specimens(1, 2))
+    one, other = (next(make_specimens(1, seed, size_px=64)) for seed in (1, 2))
     assert not np.array_equal(one.scan.sample_counts, other.scan.sample_counts)
     assert not np.array_equal(one.micrograph.pixels, other.micrograph.pixels)
 
 
 def test_a_specimen_does_not_depend_on_how_many_are_made():
-    few = list(make_specimens(2, 5))[1]
-    many = list(islice(make_specimens(50, 5), 2))[1]
+    few = list(make_specimens(2, 5, size_px=64))[1]
+    many = list(islice(make_specimens(50, 5, size_px=64), 2))[1]
     assert few.shares == many.shares
     assert np.array_equal(few.scan.sample_counts, many.scan.sample_counts)
+    assert np.array_equal(few.micrograph.pixels, many.micrograph.pixels)
 
 
-def test_what_is_written_is_read_back(tmp_path):
-    written = write_mill(tmp_path, 6, 3)
-    read = read_dataset(tmp_path)
+def test_what_is_written_is_read_back(mill):
+    read = read_dataset(mill.folder)
     assert read.fibres == FIBRES
-    assert np.array_equal(read.shares, written.shares)
-    assert np.abs(read.absorbance - written.absorbance).max() < 1e-12
-    assert np.array_equal(read.sample_counts, written.sample_counts)
-    assert [read.micrograph_path(row) for row in range(6)] == list(written.image_paths)
+    assert np.array_equal(read.shares, mill.shares)
+    assert np.abs(read.absorbance - mill.absorbance).max() < 1e-12
+    assert np.array_equal(read.sample_counts, mill.sample_counts)
+    assert np.array_equal(read.fibre_cover, mill.fibre_cover)
+    assert read.um_per_pixel.tolist() == [UM_PER_PIXEL] * MILL_SPECIMENS
+    assert [read.micrograph_path(row) for row in range(MILL_SPECIMENS)] == list(mill.image_paths)
 
 
-def test_a_debris_mask_pairs_with_its_image_by_stem(tmp_path):
-    write_mill(tmp_path, 25, 4)
-    masks = list((tmp_path / "masks").iterdir())
+def test_a_debris_mask_pairs_with_its_image_by_stem(mill):
+    masks = list((mill.folder / "masks").iterdir())
     assert masks
     for mask in masks:
-        assert (tmp_path / "images" / mask.name).is_file()
+        assert (mill.folder / "images" / mask.name).is_file()
         assert cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE).any()
+
+
+def test_the_fibres_of_every_specimen_can_be_named():
+    for specimen in make_specimens(5, 12, size_px=32, fibres=("cotton", "polyester", "wool")):
+        present = {fibre for fibre, share in zip(FIBRES, specimen.shares, strict=True) if share >= 0.05}
+        assert present == {"cotton", "polyester", "wool"}
+        assert sum(specimen.shares) == pytest.approx(1.0)
+
+
+def test_a_single_named_fibre_is_pure():
+    (specimen,) = make_specimens(1, 12, size_px=64, fibres=("linen",))
+    assert specimen.shares == tuple(float(fibre == "linen") for fibre in FIBRES)
+    counted = dict(zip(FIBRES, specimen.micrograph.counted, strict=True))
+    assert counted.pop("linen") > 0
+    assert not any(counted.values())
+
+
+def test_a_mill_folder_of_named_fibres_holds_them_alone(tmp_path):
+    dataset = write_mill(tmp_path, 1, 5, np.linspace(950.0, 1650.0, 16), fibres=("nylon", "viscose"))
+    present = [fibre for fibre, share in zip(FIBRES, dataset.shares[0], strict=True) if share > 0]
+    assert present == ["nylon", "viscose"]
 
 
 def test_the_axis_is_the_one_a_nirscan_nano_reports():
@@ -174,8 +204,8 @@ def test_coarse_wool_needs_fewer_fibres_than_fine_polyester_for_the_same_mass():
 def test_the_fibres_in_view_follow_the_mass_shares():
     shares = {"cotton": 0.6, "wool": 0.4}
     counted = np.zeros(len(FIBRES))
-    for seed in range(40):
-        counted += render_micrograph(shares, np.random.default_rng(seed), size_px=128).counted
+    for seed in range(15):
+        counted += render_micrograph(shares, np.random.default_rng(seed), 160, 4.0).counted
     seen = counted / counted.sum()
     expected = number_shares(shares)
     for fibre, share in expected.items():
@@ -183,20 +213,20 @@ def test_the_fibres_in_view_follow_the_mass_shares():
 
 
 def test_each_fibre_has_marks_by_which_it_can_be_told():
-    features = {fibre: [detail(fibre, seed) for seed in range(18)] for fibre in FIBRES}
+    features = {fibre: [detail(fibre, seed) for seed in range(12)] for fibre in FIBRES}
     forest = RandomForestClassifier(100, random_state=0)
     forest.fit(
-        [row for rows in features.values() for row in rows[:12]],
-        [fibre for fibre in FIBRES for _ in range(12)],
+        [row for rows in features.values() for row in rows[:8]],
+        [fibre for fibre in FIBRES for _ in range(8)],
     )
-    told = {fibre: np.mean(forest.predict(rows[12:]) == fibre) for fibre, rows in features.items()}
+    told = {fibre: np.mean(forest.predict(rows[8:]) == fibre) for fibre, rows in features.items()}
     assert np.mean(list(told.values())) > 0.7, told
 
 
 def test_debris_changes_the_field_where_its_mask_says_and_nowhere_else():
     shares = {"cotton": 1.0}
-    clean = render_micrograph(shares, np.random.default_rng(8), debris_pieces=0)
-    dirty = render_micrograph(shares, np.random.default_rng(8), debris_pieces=1)
+    clean = render_micrograph(shares, np.random.default_rng(8), 240, debris_pieces=0)
+    dirty = render_micrograph(shares, np.random.default_rng(8), 240, debris_pieces=1)
     assert not clean.debris_mask.any()
     assert dirty.debris_mask.any()
     away = cv2.dilate(dirty.debris_mask.astype(np.uint8), np.ones((13, 13), np.uint8)) == 0
@@ -209,7 +239,7 @@ def test_debris_changes_the_field_where_its_mask_says_and_nowhere_else():
 
 def test_virtual_frames_pass_the_gates_of_the_station():
     limits = FrameLimits()
-    for specimen in make_specimens(20, 17):
+    for specimen in make_specimens(8, 17):
         grey = grey_levels(specimen.micrograph.pixels)
         assert focus_measure(grey) > limits.min_focus
         assert grey.std() > limits.min_contrast

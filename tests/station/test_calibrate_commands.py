@@ -64,7 +64,8 @@ def test_out_of_control_refers_what_is_inspected_until_a_person_resets_it(tmp_pa
     assert inspected.document["shares"]
     nameless = calibrate(station, "reset", "--who", " ", "--why", "x")
     assert nameless.status == 2 and "expected --who with a name" in nameless.err
-    assert calibrate(station, "reset", "--who", "Wang", "--why", "limit was a test").status == 0
+    reset = calibrate(station, "reset", "--who", "Wang", "--why", "limit was a test", "--json")
+    assert (reset.status, reset.document["serial"], reset.document["who"]) == (0, "VIRTUAL", "Wang")
     again = qc_daemon("inspect", "--specimen", "S-2", *label, "--json", folder=station)
     assert not any("out of control" in reason for reason in again.document["reasons"])
     rows = run_query(station / "station", "SELECT instrument_serial, who, why FROM v_control_resets").rows

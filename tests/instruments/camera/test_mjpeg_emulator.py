@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import urllib.request
 
 import numpy as np
@@ -130,3 +131,19 @@ def test_bad_input_ends_with_status_2_and_one_line(image_folder, tmp_path, args,
     assert result.returncode == 2
     assert message in result.stderr.splitlines()[-1]
     assert "Traceback" not in result.stderr
+
+
+def test_a_camera_that_falls_behind_sends_old_pictures_with_their_old_stamps(image_folder):
+    with EmulatorProcess(MODULE, ["--images", str(image_folder), "--fps", "50"]) as emulator:
+        emulator.tell("fault stale=30")
+        parser, parts = MultipartParser(b"frame", 10**6), []
+        begun_s = time.monotonic()
+        with urllib.request.urlopen(emulator.ready["url"], timeout=5) as answer:
+            while time.monotonic() - begun_s < 2.0:
+                arrived_s = time.time()
+                parts += [(arrived_s, part) for part in parser.feed(answer.read1(65536))]
+    late_s = [arrived_s - part.stamped_s for arrived_s, part in parts]
+    assert late_s[0] < 0.5
+    assert late_s[-1] > late_s[0] + 0.5
+    stamps = [part.stamped_s for _, part in parts]
+    assert stamps == sorted(stamps)

@@ -1,6 +1,7 @@
 import gc
 import socket
 import threading
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -251,6 +252,45 @@ def test_a_camera_that_falls_behind_gives_no_frame_from_before_the_trigger(image
         emulator.tell("clear stale")
         emulator.tell("present 5")
         assert grey_of(camera.frame_after(now_s())) == pytest.approx(GREYS[5], abs=2)
+
+
+def stamped_stream(offset_s, over):
+    """A script of a live camera whose frames are stamped by that much off the time."""
+
+    def script(connection, _):
+        connection.sendall(HEAD)
+        for grey in range(40, 240):
+            stamp = b"X-Timestamp: %.3f\r\n" % (time.time() + offset_s)
+            connection.sendall(a_part(a_jpeg(grey)).replace(b"Content-Type", stamp + b"Content-Type"))
+            if over.wait(0.03):
+                return
+
+    return script
+
+
+def test_a_camera_that_is_behind_from_its_first_frame_on_is_known_by_a_clock_that_is_set():
+    over = threading.Event()
+    with (
+        ScriptedServer(stamped_stream(-4.0, over)) as server,
+        MjpegHttpCamera(server.url, 1.0, CLOCK, 3.0) as camera,
+    ):
+        asked_s = now_s()
+        with pytest.raises(LinkTimeout, match=r"the newest is from [123]\.\d s before the trigger"):
+            camera.frame_after(asked_s)
+        assert now_s() - asked_s < 2.5
+        over.set()
+
+
+@pytest.mark.parametrize("offset_s", [-1e6, 1e6, 3600.0, -3600.0, 5.0])
+def test_a_camera_whose_clock_was_never_set_serves(offset_s):
+    over = threading.Event()
+    with (
+        ScriptedServer(stamped_stream(offset_s, over)) as server,
+        MjpegHttpCamera(server.url, 1.0, CLOCK, 3.0) as camera,
+    ):
+        asked_s = now_s()
+        assert asked_s < camera.frame_after(asked_s).captured_monotonic_s < now_s()
+        over.set()
 
 
 @pytest.mark.parametrize(

@@ -121,3 +121,19 @@ def test_any_split_of_a_chunked_answer_gives_the_same_content(chunks, cuts, exte
 def test_a_chunk_without_a_size_is_a_protocol_error(start):
     with pytest.raises(ProtocolError, match="size of a chunk"):
         ChunkedDecoder().feed(start)
+
+
+@pytest.mark.parametrize(
+    ("line", "stamped_s"),
+    [
+        (b"X-Timestamp: 1764000000.25", 1764000000.25),
+        (b"x-timestamp:17", 17.0),
+        (b"X-Timestamp: yesterday", None),
+        (b"X-Timestamp: 1e400", None),
+        (b"X-Other: 1", None),
+    ],
+)
+def test_the_time_stamp_of_a_part_is_read_if_it_is_one(line, stamped_s):
+    stream = b"--frame\r\n" + line + b"\r\nContent-Length: 3\r\n\r\nabc\r\n"
+    (part,) = MultipartParser(b"frame", LIMIT).feed(stream)
+    assert (part.body, part.stamped_s) == (b"abc", stamped_s)
