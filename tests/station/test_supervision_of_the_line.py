@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from instruments.unit_search import search_unit
 from qc_daemon.clock import SystemClock
 from qc_daemon.daemon import LineLoop, Workplace
 from qc_daemon.domain.errors import InstrumentError, LinkLost
+from qc_daemon.domain.reasons import ReasonCode
 from qc_daemon.status import StatusBoard
 
 PACED = ("--scan-time-s", "0.2", "--baud-paced")
@@ -38,8 +40,14 @@ def a_tape(serial: str) -> Tape:
 class Running:
     """A line loop in its thread."""
 
-    def __init__(self, folder: Path, open_spectrometer: Callable[[], Any], interval_s: float) -> None:
-        clock = SystemClock()
+    def __init__(
+        self,
+        folder: Path,
+        open_spectrometer: Callable[[], Any],
+        interval_s: float,
+        clock: SystemClock | None = None,
+    ) -> None:
+        clock = clock or SystemClock()
         self.store = MemoryStore()
         self.board = StatusBoard(folder / "status.json", clock)
         line = FakeLine(10**6, has_tile=False)
@@ -77,6 +85,13 @@ class Running:
             assert time.monotonic() - started < limit_s, (self.board.status, self.store.events)
             time.sleep(0.01)
         return time.monotonic() - started
+
+    def last_codes(self) -> list[ReasonCode]:
+        """What the newest verdict says."""
+        if not self.store.conclusions:
+            return []
+        newest = self.store.conclusions[max(self.store.conclusions)][-1]
+        return [reason.code for reason in newest.verdict.reasons]
 
     def codes(self) -> list[str]:
         return [code for code, _, _ in self.store.events]
@@ -182,6 +197,47 @@ def test_events_of_a_night_without_a_database_come_into_the_history_in_order(tmp
     states = [code for code in line.codes() if code.startswith("instrument_")]
     lost = states.index("instrument_lost")
     assert states[lost + 1] == "instrument_warming"
+
+
+class SteppedClock(SystemClock):
+    """The clocks of this computer, of which the one for people is `step` ahead."""
+
+    step = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.step
+
+
+@pytest.mark.parametrize("hours", [1, -1, 24, -24])
+def test_setting_the_clock_changes_neither_the_rate_nor_the_order_and_is_on_record(
+    hours: int, tmp_path: Path
+) -> None:
+    clock = SteppedClock()
+    with Running(tmp_path, opening(FakeSpectrometer()), 0.2, clock) as line:
+        line.wait_for(lambda: len(line.store.acquisitions) >= 6)
+        clock.step = timedelta(hours=hours)
+        line.wait_for(lambda: len(line.store.acquisitions) >= 12)
+    moments_s = [one.triggered_monotonic_s for _, one in sorted(line.store.acquisitions.items())]
+    assert moments_s == sorted(moments_s)
+    assert np.median(np.diff(moments_s)) == pytest.approx(0.2, rel=0.05)
+    (event,) = [message for code, _, message in line.store.events if code == "clock_set"]
+    assert event.startswith(f"the clock of the computer was set by {3600 * hours:+d}")
+
+
+@pytest.mark.parametrize("setter", ["station", "device"])
+def test_a_certificate_remarks_that_station_and_device_disagree_about_the_time(
+    setter: str, emulate: Callable[..., EmulatorProcess], tmp_path: Path
+) -> None:
+    emulator, clock = emulate("UNIT-A", tmp_path / "nano", "--scan-time-s", "0", "--unpaced"), SteppedClock()
+    with Running(tmp_path, at(str(tmp_path / "nano")), 0.0, clock) as line:
+        line.wait_for(lambda: len(line.store.conclusions) >= 1)
+        if setter == "station":
+            clock.step = timedelta(hours=-1)
+        else:
+            emulator.tell("fault clock_jump=-86400")
+        line.wait_for(lambda: ReasonCode.CLOCKS_DISAGREE in line.last_codes())
+    first = line.store.conclusions[1][-1].verdict.reasons
+    assert ReasonCode.CLOCKS_DISAGREE not in [reason.code for reason in first]
 
 
 def test_a_lost_camera_costs_micrographs_and_not_the_rate_of_the_spectrometer(tmp_path: Path) -> None:
