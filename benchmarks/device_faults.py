@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -196,8 +197,8 @@ def _problems(station: Station) -> int:
     return len(json.loads(checked.stdout)["problems"])
 
 
-def rate_without_camera(bench: Bench, seconds: float) -> list[tuple[str, float, float]]:
-    """Return, for each fault of the camera, inspections a second before and while it lasts."""
+def periods_without_camera(bench: Bench, seconds: float) -> list[tuple[str, float, float]]:
+    """Return, for each fault of the camera, seconds from inspection to inspection before it and under it."""
     rows = []
     for fault in ("not_found", "stall"):
         with bench.camera() as camera, bench.spectrometer("UNIT-A", "nano-1") as spectrometer:
@@ -205,23 +206,23 @@ def rate_without_camera(bench: Bench, seconds: float) -> list[tuple[str, float, 
             spectrometer.tell("present 0")
             with bench.station(2.0, str(camera.ready["url"])) as station:
                 station.seconds_until(lambda station=station: station.inspected >= 2)  # type: ignore[misc]
-                before = _rate(station, seconds)
+                before = _period_s(station, seconds)
                 camera.tell(f"fault {fault}")
                 camera.tell("fault drop")
                 station.seconds_until(lambda station=station: station.state_of("camera") == "lost")  # type: ignore[misc]
-                rows.append((fault, before, _rate(station, seconds)))
+                rows.append((fault, before, _period_s(station, seconds)))
     return rows
 
 
-def _rate(station: Station, seconds: float) -> float:
-    """Return inspections a second, from one to another."""
-    first = station.inspected
-    station.seconds_until(lambda: station.inspected > first)
-    first, started_s = station.inspected, time.monotonic()
-    time.sleep(seconds)
-    target = station.inspected
-    station.seconds_until(lambda: station.inspected > target)
-    return (target + 1 - first) / (time.monotonic() - started_s)
+def _period_s(station: Station, seconds: float) -> float:
+    """Return the median time from one inspection to the next, in s."""
+    moments_s = []
+    until_s = time.monotonic() + seconds
+    while time.monotonic() < until_s:
+        number = station.inspected
+        station.seconds_until(lambda number=number: station.inspected > number)  # type: ignore[misc]
+        moments_s.append(time.monotonic())
+    return statistics.median(after - before for before, after in pairwise(moments_s))
 
 
 class _CountingLink(SerialLink):
@@ -269,12 +270,12 @@ def main() -> None:
         bench = Bench(Path(folder))
         added = driver_overhead(bench, 20)
         outcomes = pull_plugs(bench, cases)
-        rates = rate_without_camera(bench, 20.0)
-    _show(outcomes, rates, added)
+        periods = periods_without_camera(bench, 30.0)
+    _show(outcomes, periods, added)
     sys.exit(1 if any(outcome.problems for outcome in outcomes) else 0)
 
 
-def _show(outcomes: list[Outcome], rates: list[tuple[str, float, float]], added: list[float]) -> None:
+def _show(outcomes: list[Outcome], periods: list[tuple[str, float, float]], added: list[float]) -> None:
     table = Table("unplugged", "away s", "back as", "alarm s", "resumed s", "not whole")
     for one in outcomes:
         case = one.case
@@ -282,10 +283,10 @@ def _show(outcomes: list[Outcome], rates: list[tuple[str, float, float]], added:
         table.add_row(case.phase, *row)
     console = Console()
     console.print(table)
-    for fault, before, during in rates:
+    for fault, before, during in periods:
         console.print(
-            f"camera {fault}: {before:.3f} inspections a second before, {during:.3f} while it lasts "
-            f"({100 * (during / before - 1):+.1f} %)"
+            f"camera {fault}: an inspection every {before:.3f} s before, every {during:.3f} s while it lasts "
+            f"({100 * (before / during - 1):+.1f} % in rate)"
         )
     median_s = statistics.median(added)
     console.print(
