@@ -17,9 +17,9 @@ from qc_daemon.clock import SystemClock
 from qc_daemon.config import Config, EmulatedLineSection, StationSection
 from qc_daemon.daemon import LineLoop, Workplace
 from qc_daemon.domain.calibration import CalibrationStanding
-from qc_daemon.domain.errors import LinkLost
+from qc_daemon.domain.errors import LinkLost, StoreUnavailable
 from qc_daemon.domain.reasons import Reason, ReasonCode
-from qc_daemon.domain.spectrum import ReflectanceTile, Scan
+from qc_daemon.domain.spectrum import ReflectanceTile, Scan, WhiteReference
 from qc_daemon.domain.verdict import Outcome
 from qc_daemon.status import StatusBoard
 from qc_daemon.wiring.calibration_settings import TILE_REQUEST_S, tile_on_request, tile_request_file
@@ -147,3 +147,16 @@ def test_a_request_is_answered_once_and_not_after_a_restart_long_after(tmp_path:
     os.utime(file, (file.stat().st_atime, file.stat().st_mtime - TILE_REQUEST_S - 1.0))
     assert requested() is None
     assert not file.exists()
+
+
+def test_a_database_that_is_locked_at_a_renewal_stops_nothing(tmp_path: Path) -> None:
+    class LockedForReferences(MemoryStore):
+        def add_reference(self, reference: WhiteReference) -> None:
+            raise StoreUnavailable("the database is locked")
+
+    store = LockedForReferences()
+    run_loop(tmp_path, store, 2, FakeSpectrometer())
+    assert list(store.conclusions) == [1, 2]
+    codes = [reason.code for reason in store.conclusions[1][-1].verdict.reasons]
+    assert codes == [ReasonCode.NO_REFERENCE]
+    assert store.alarms["store"] == "the database is locked"
