@@ -48,7 +48,7 @@ class Row:
 
     Attributes:
         onset: "from the start" or "while it runs".
-        found_by: what said so first; "not a fault" if every frame was right.
+        found_by: what said so first; "nothing" if every frame was judged.
         judged_before: frames that passed the gates before that.
         seconds: of the call that found it out.
         stale_judged: frames that passed and showed another field than the one that lay there.
@@ -87,7 +87,7 @@ def measure(fault: str, onset: str, folder: Path, fields: Sequence[np.ndarray], 
             if frame is not None:
                 shows_it = _nearest(frame, fields) == number
                 right, stale = right + shows_it, stale + (not shows_it)
-    return Row(fault, onset, found_by or "not a fault", judged_before, round(found_s, 2), stale, right)
+    return Row(fault, onset, found_by or "nothing", judged_before, round(found_s, 2), stale, right)
 
 
 def _camera(url: str, shape: tuple[int, ...]) -> MeasuredScaleCamera:

@@ -31,7 +31,7 @@ from qc_daemon.domain.ports import (
     Trigger,
 )
 from qc_daemon.domain.reference_validity import Validity, reference_validity
-from qc_daemon.domain.spectrum import Scan
+from qc_daemon.domain.spectrum import ReflectanceTile, Scan
 from qc_daemon.domain.supervision import InstrumentEvent
 from qc_daemon.domain.waits import growing_waits
 from qc_daemon.domain.warm_up import WarmUpLimits
@@ -44,7 +44,7 @@ from qc_daemon.supervision import Supervisor
 log = structlog.get_logger()
 
 # What the loop can have to say; each is raised anew in a run in which it is still so.
-ALARMS = ("instrument", "camera", "changed", "store", "report", "undecided", "line", "missed")
+ALARMS = ("instrument", "camera", "changed", "store", "report", "undecided", "line", "missed", "reference")
 
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 5.0  # a device that is back must measure again within 10 s
@@ -62,7 +62,10 @@ class Instruments:
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """All that the line loop works with; each instrument is opened anew after its own losses."""
+    """All that the line loop works with; each instrument is opened anew after its own losses.
+
+    `requested_tile` returns the white tile once after a person said that it lies there, else None.
+    """
 
     judges: Judges
     store: InspectionStore
@@ -70,6 +73,7 @@ class Workplace:
     line: Line
     open_spectrometer: Callable[[], AbstractContextManager[NirSpectrometer]]
     open_camera: Callable[[], AbstractContextManager[MicroscopeCamera]] | None
+    requested_tile: Callable[[], ReflectanceTile | None] = lambda: None
 
     @contextmanager
     def open_instruments(self) -> Iterator[Instruments]:
@@ -148,19 +152,28 @@ class LineLoop:
             self._watch.look(spectrometer)
             if self._watch.has_just_settled():
                 self._read_tile_of_warm(spectrometer)
-            renew_reference(
-                spectrometer,
-                work.line,
-                work.store,
-                work.judges.clock,
-                work.judges.new_id,
-                work.judges.reference_limits,
-                self._last_scan,
-            )
+            self._keep_reference(spectrometer)
             self._judge_spectrometer(spectrometer)
             cue = self._await_cue(station)
             if cue is not None:
                 self._serve(station, cue)
+
+    def _keep_reference(self, spectrometer: NirSpectrometer) -> None:
+        """Read the white tile if a person says that it lies there, or if it is due and the line shows it."""
+        work, judges = self._work, self._work.judges
+        clock, new_id = judges.clock, judges.new_id
+        try:
+            tile = work.requested_tile()
+            if tile is not None:
+                take_tile_reference(spectrometer, tile, work.store, clock, new_id)
+                self._clear("reference")
+            limits, last_scan = judges.reference_limits, self._last_scan
+            renew_reference(spectrometer, work.line, work.store, clock, new_id, limits, last_scan)
+        except InputError as error:
+            log.warning("the white tile cannot serve", error=str(error))
+            self._alarm("reference", str(error))
+        except StoreUnavailable as error:
+            self._store_trouble(error)
 
     def _await_cue(self, station: Station) -> Cue | None:
         """Wait for the next specimen; None after a heartbeat without one, or at the end."""

@@ -239,13 +239,26 @@ _REASONS: Mapping[ReasonCode, tuple[Words, Words]] = {
         _NO_FIGURES,
     ),
     ReasonCode.BLEND_OUTSIDE_MODEL: (
-        Words("{subject}：不在模型的训练样品之中", "{subject}: the model was not trained on it"),
+        Words(
+            "{subject}：模型没有用这种仪器测得的此类样品训练过",
+            "{subject}: the model was not trained on it with such an instrument",
+        ),
         _NO_FIGURES,
+    ),
+    ReasonCode.TOO_FEW_LEARNT: (
+        Words(
+            "{subject}：模型用这种仪器学过的样品太少",
+            "{subject}: the model has learnt too few specimens of it with such an instrument",
+        ),
+        Words(
+            "{value:.0f} 个，作出判定至少需要 {limit:.0f} 个",
+            "{value:.0f}; a verdict needs at least {limit:.0f}",
+        ),
     ),
     ReasonCode.SHARE_OUTSIDE_MODEL: (
         Words(
-            "{subject}：含量超出模型训练样品的范围",
-            "{subject}: a share that the model was not trained on",
+            "{subject}：含量超出模型用这种仪器学过的范围",
+            "{subject}: a share that the model was not trained on with such an instrument",
         ),
         Words(
             "{value:.0f} %，训练样品中最接近的为 {limit:.0f} %",

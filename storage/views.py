@@ -199,6 +199,13 @@ FROM (
 )
 """
 
+_EVENTS = """
+SELECT happened_at, code, subject, message
+FROM station_events
+WHERE active = 0 AND message <> ''
+ORDER BY sequence
+"""
+
 VIEWS: Mapping[str, str] = {
     "v_inspections": _INSPECTIONS,
     "v_fibre_shares": _FIBRE_SHARES,
@@ -212,6 +219,7 @@ VIEWS: Mapping[str, str] = {
     "v_instruments": _INSTRUMENTS,
     "v_models": _MODELS,
     "v_alarms": _ALARMS,
+    "v_events": _EVENTS,
 }
 
 

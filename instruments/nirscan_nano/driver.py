@@ -34,7 +34,8 @@ from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, ScanConditions
 
 _KIND = "nirscan-nano"
 _POLL_S = 0.1
-_POLLS_PER_SCAN = 20  # a scan shorter than two seconds is asked for more often
+_SHORTEST_POLL_S = 0.01
+_POLLS_OF_LATE = 20  # a scan that is late is asked for after each twentieth of its delay
 _MAX_FILE_SIZE = 65536  # a scan has 3822 bytes
 _ATTEMPTS_TO_START = 3
 
@@ -236,7 +237,7 @@ class NirscanNano:
                 raise LinkTimeout(
                     f"the scan still runs after {limit_s:g} s, the device estimated {self._estimated_s:g} s"
                 )
-            self._dialogue.wait(min(_POLL_S, max(self._estimated_s, elapsed_s) / _POLLS_PER_SCAN))
+            self._dialogue.wait(_poll_s(self._estimated_s - elapsed_s))
 
     def _scan_running(self) -> bool:
         status = decode_unsigned(self._dialogue.ask(Command.DEVICE_STATUS), 4, "device status")
@@ -306,3 +307,13 @@ class NirscanNano:
                 f'{scan.settings.scans_averaged} repeats, before "{last.settings.config_name}" with '
                 f"{last.settings.scans_averaged}; reconnect to set it up again"
             )
+
+
+def _poll_s(left_s: float) -> float:
+    """Return how long to wait before asking again for a scan that should be done in `left_s`.
+
+    It should be noticed at once when it is done in time, and not be asked for all the time when it is late.
+    """
+    if left_s > 0.0:
+        return min(_POLL_S, left_s)
+    return min(max(-left_s / _POLLS_OF_LATE, _SHORTEST_POLL_S), _POLL_S)

@@ -12,6 +12,7 @@ from models.preprocessing import ImageScale, SpectrumGrid, grey, rescaled, signa
 from models.training.augmentation import blended, other_unit
 from models.training.dataset import Dataset
 from models.training.image_files import decoded_rgb
+from models.validity import instrument_type
 from qc_daemon.domain.errors import DatasetError
 
 CROP_MARGIN_PX = (
@@ -35,6 +36,7 @@ class Examples:
             where that is not known.
         image_of: (n,) index into `images`, or -1.
         background: (b, bands) absorbance without a specimen, on `grid`, whatever rows are taken.
+        instruments: n types of instruments, "" if not stated; none is stated unless they are given.
     """
 
     fibres: tuple[str, ...]
@@ -47,6 +49,10 @@ class Examples:
     covers: NDArray[np.uint8]
     image_of: NDArray[np.intp]
     background: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
+    instruments: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "instruments", self.instruments or ("",) * len(self))
 
     def __len__(self) -> int:
         return len(self.absorbance)
@@ -60,6 +66,7 @@ class Examples:
             specimens=tuple(self.specimens[row] for row in rows),
             sources=self.sources[rows],
             image_of=self.image_of[rows],
+            instruments=tuple(self.instruments[row] for row in rows),
         )
 
     @property
@@ -110,6 +117,7 @@ def gather(datasets: Sequence[Dataset], grid: SpectrumGrid, scale: ImageScale | 
         np.array(covers, dtype=np.uint8).reshape(len(covers), cells, cells, len(fibres)),
         np.concatenate([part.image_of for part in parts]),
         np.concatenate([part.background for part in parts]),
+        tuple(name for part in parts for name in part.instruments),
     )
     if len(examples) == 0 or not fibres:
         names = ", ".join(str(dataset.folder) for dataset in datasets)
@@ -155,6 +163,7 @@ def _part(
         np.zeros((0, 0, 0, 0), dtype=np.uint8),
         image_of,
         absorbance[empty],
+        tuple(instrument_type(dataset.instruments[row]) for row in held),
     )
 
 

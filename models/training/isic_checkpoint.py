@@ -52,15 +52,11 @@ _VERSIONS_OF = ("mindspore", "numpy", "onnx", "onnxruntime", "safetensors")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What the checkpoint says of its making: mass basis, scale of the images, training.
-
-    `instruments` are the types that measured, () if that is not known.
-    """
+    """What the checkpoint says of its making: mass basis, scale of the images, training."""
 
     basis: str
     image: ImageScale | None
     record: TrainingRecord
-    instruments: tuple[str, ...] = ()
 
 
 def write_isic_checkpoint(
@@ -149,7 +145,7 @@ def _manifest(
         training=origin.record,
         versions=tuple(f"{package} {importlib.metadata.version(package)}" for package in _VERSIONS_OF),
         files=seal_files(folder, _FILES),
-        validity=seen_range(training, origin.instruments),
+        validity=seen_range(training),
     )
 
 

@@ -1,39 +1,51 @@
-"""What the validity range of a model is taken from: specimens and instruments of its training sets."""
+"""What the validity range of a model is taken from: specimens of its training sets and what measured them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from models.training.dataset import Dataset
 from models.training.examples import Examples
-from models.validity import SeenShares, ValidityRange, instrument_type
+from models.validity import MARGIN_PERCENT, UNNAMED, SeenShares, ValidityRange
 
 _LEAST_SHARE = 0.01  # what a row holds less of is a trace
+_NEARLY_PURE = 1.0 - MARGIN_PERCENT / 100.0  # what a row holds beside this, labels do not tell from nothing
 
 
-def seen_range(training: Examples, instruments: tuple[str, ...]) -> ValidityRange:
-    """Return the fibres and pairs that the training specimens held, with their least and largest shares."""
-    single = [(index,) for index in range(len(training.fibres))]
-    pairs = combinations(range(len(training.fibres)), 2)
-    seen = [_seen_shares(training, columns) for columns in [*single, *pairs]]
-    return ValidityRange(tuple(shares for shares in seen if shares is not None), instruments)
+def seen_range(training: Examples) -> ValidityRange:
+    """Return the fibres and pairs that the training specimens held, with their least and largest shares.
+
+    Each type of instrument has its own, and so have the rows that do not name one.
+    """
+    types = sorted(set(training.instruments))
+    seen = tuple(shares for name in types for shares in _seen_by(training, name))
+    return ValidityRange(seen, () if UNNAMED in types else tuple(types))
 
 
-def instrument_types(datasets: Sequence[Dataset]) -> tuple[str, ...]:
-    """Return the types of instruments of all datasets, or () if a row does not say."""
-    stated = {text for dataset in datasets for text in dataset.instruments}
-    return () if "" in stated else tuple(sorted({instrument_type(text) for text in stated}))
+def _seen_by(training: Examples, instrument: str) -> Iterator[SeenShares]:
+    own = np.array(training.instruments) == instrument
+    columns = range(len(training.fibres))
+    for column in columns:
+        pure = own & (training.shares[:, column] >= _NEARLY_PURE)
+        yield from _seen_shares(training, instrument, (column,), pure)
+    for pair in combinations(columns, 2):
+        both = own & (training.shares[:, list(pair)].min(axis=1) >= _LEAST_SHARE)
+        yield from _seen_shares(training, instrument, pair, both)
 
 
-def _seen_shares(training: Examples, columns: tuple[int, ...]) -> SeenShares | None:
-    shares = training.shares[:, list(columns)]
-    rows = np.flatnonzero(shares.min(axis=1) >= _LEAST_SHARE)
+def _seen_shares(
+    training: Examples, instrument: str, columns: tuple[int, ...], held: NDArray[np.bool_]
+) -> Iterator[SeenShares]:
+    """Yield what the rows `held` show of the fibres in `columns`, if there are any."""
+    rows = np.flatnonzero(held)
     if not len(rows):
-        return None
-    return SeenShares(
+        return
+    shares = training.shares[rows][:, list(columns)]
+    yield SeenShares(
         fibres=tuple(training.fibres[column] for column in columns),
-        lo=tuple(float(share) for share in shares[rows].min(axis=0)),
-        hi=tuple(float(share) for share in shares[rows].max(axis=0)),
+        lo=tuple(float(share) for share in shares.min(axis=0)),
+        hi=tuple(float(share) for share in shares.max(axis=0)),
         specimens=len({training.specimens[row] for row in rows}),
+        instrument=instrument,
     )

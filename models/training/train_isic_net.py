@@ -22,7 +22,6 @@ from models.training.examples import Examples, common_grid, gather
 from models.training.isic_checkpoint import Origin, write_isic_checkpoint
 from models.training.isic_fitting import TrainingSettings, fit_network, place_anchor
 from models.training.sample_table import SAMPLES_FILE
-from models.training.seen_range import instrument_types
 from models.training.small_anchor import CENTRES, small_anchor
 from models.training.splitting import split_by_specimen
 from qc_daemon.domain.errors import DatasetError, InputError
@@ -113,7 +112,7 @@ def train_isic_net(
         best_epoch=progress.best_epoch,
         validation_error=progress.best_error,
     )
-    origin = Origin(BASIS, scale, record, instrument_types(datasets))
+    origin = Origin(BASIS, scale, record)
     return write_isic_checkpoint(out, net, known, held, origin)
 
 

@@ -35,7 +35,8 @@ class Method(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     calibrate = typer.Typer(
-        help="Calibrate and check the instruments; the station must not run.", no_args_is_help=True
+        help="Calibrate and check the instruments of a station.",
+        no_args_is_help=True,
     )
     for name, command in (
         ("dark", dark), ("white", white), ("check", check),
@@ -67,11 +68,14 @@ def dark(config: ConfigOption = DEFAULT_FILE, as_json: JsonOption = False) -> No
 
 
 def white(config: ConfigOption = DEFAULT_FILE, as_json: JsonOption = False) -> None:
-    """Measure the white tile in front of the spectrometer; from now on it is the valid reference."""
+    """Measure the white tile in front of the spectrometer, also while the station runs."""
     settings = load_config(config)
-    with wiring.open_bench(settings) as (bench, line):
-        tile = line.show_white_tile() or white_tile(settings)
-        taken = take_tile_reference(bench.spectrometer, tile, bench.store, bench.clock, bench.new_id)
+    if wiring.station_runs(settings):
+        taken = wiring.white_of_running_station(settings)
+    else:
+        with wiring.open_bench(settings) as (bench, line):
+            tile = line.show_white_tile() or white_tile(settings)
+            taken = take_tile_reference(bench.spectrometer, tile, bench.store, bench.clock, bench.new_id)
     if as_json:
         document = _scan_json(taken.id, taken.instrument, taken.scan, taken.taken_at.isoformat())
         print_json({**document, "tile": taken.tile_id})

@@ -45,6 +45,7 @@ class ReasonCode(StrEnum):
     FIBRE_OUTSIDE_MODEL = "fibre_outside_model"
     # the range that the model was trained on
     BLEND_OUTSIDE_MODEL = "blend_outside_model"
+    TOO_FEW_LEARNT = "too_few_learnt"
     SHARE_OUTSIDE_MODEL = "share_outside_model"
     INSTRUMENT_OUTSIDE_MODEL = "instrument_outside_model"
     WAVELENGTHS_OUTSIDE_MODEL = "wavelengths_outside_model"

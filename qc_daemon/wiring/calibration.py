@@ -3,6 +3,7 @@
 Heavy packages are imported where they are used, so that a command starts at once.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,10 +14,20 @@ from qc_daemon.calibration import Bench, Duty, duties
 from qc_daemon.clock import SystemClock, new_id
 from qc_daemon.config import Config
 from qc_daemon.domain.calibration import ControlReset, LastCalibration
-from qc_daemon.domain.errors import InputError
+from qc_daemon.domain.errors import InputError, Unavailable
 from qc_daemon.domain.ports import Line
 from qc_daemon.domain.reference_validity import reference_validity
-from qc_daemon.wiring.calibration_settings import reference_limits, tile_rules, wavelength_rules
+from qc_daemon.domain.spectrum import WhiteReference
+from qc_daemon.status import read_status
+from qc_daemon.wiring.archive import status_file
+from qc_daemon.wiring.calibration_settings import (
+    TILE_REQUEST_S,
+    reference_limits,
+    tile_request_file,
+    tile_rules,
+    wavelength_rules,
+    white_tile,
+)
 from qc_daemon.wiring.lines import open_line, read_scans
 from qc_daemon.wiring.spectrometers import spectrometer_of
 from qc_daemon.wiring.station import decoders, open_store, repair
@@ -54,6 +65,40 @@ def open_bench(config: Config) -> Iterator[tuple[Bench, Line]]:
             ),
             line,
         )
+
+
+def station_runs(config: Config) -> bool:
+    """Tell whether the station of a configuration runs now."""
+    found = read_status(status_file(config.station.folder), SystemClock().now())
+    return found["state"] in ("starting", "running", "degraded")
+
+
+def white_of_running_station(config: Config) -> WhiteReference:
+    """Have the running station read the white tile that lies there now; return its reading.
+
+    Raises:
+        ConfigError: no white tile is named, or its certificate is wrong.
+        Unavailable: the station did not read it in time.
+    """
+    from storage.inspection_reader import open_inspections
+
+    if config.emulated_line is None:
+        white_tile(config)
+    clock, file = SystemClock(), tile_request_file(config.station.folder)
+    asked_at, until_s = clock.now(), clock.monotonic_s() + TILE_REQUEST_S
+    file.touch()
+    with open_inspections(config.station.folder, None, *decoders()) as reader:
+        while clock.monotonic_s() < until_s:
+            for last in reader.last_calibrations():
+                white = reader.current_reference(last.instrument.serial)
+                if white is not None and white.source == "tile" and white.taken_at > asked_at:
+                    return white
+            time.sleep(0.2)
+    file.unlink(missing_ok=True)
+    raise Unavailable(
+        f"the running station did not read the white tile within {TILE_REQUEST_S:.0f} s; "
+        "`qc-daemon status` says how its spectrometer is"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,15 @@
 Heavy packages are imported where they are used, so that a command starts at once.
 """
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from qc_daemon.config import CalibrationSection, Config
 from qc_daemon.domain.calibration import WavelengthStandard
 from qc_daemon.domain.control_charts import ChartRules
 from qc_daemon.domain.errors import ConfigError
+from qc_daemon.domain.ports import Line
 from qc_daemon.domain.reference_validity import ReferenceLimits
 from qc_daemon.domain.spectrum import ReflectanceTile
 from qc_daemon.domain.transfer import Transfer
@@ -17,6 +20,8 @@ from qc_daemon.domain.transfer import Transfer
 # bands of rare-earth glass move with one °C.
 _LEAST_TILE_SIGMA = 0.0005
 _LEAST_WAVELENGTH_SIGMA_NM = 0.02
+# A running station is asked for a white reading for so long: it looks every ten seconds at the latest.
+TILE_REQUEST_S = 60.0
 
 
 def reference_limits(config: Config) -> ReferenceLimits:
@@ -41,6 +46,28 @@ def wavelength_rules(config: Config) -> ChartRules:
 def white_tile(config: Config) -> ReflectanceTile:
     """Return the station's white tile; raises ConfigError if none is named, or its file is wrong."""
     return _tile(config.calibration.white_tile, "white_tile")
+
+
+def tile_request_file(folder: Path) -> Path:
+    """Return the file by which a person tells a running station that the white tile lies there."""
+    return folder / "white-tile.request"
+
+
+def tile_on_request(config: Config, line: Line) -> Callable[[], ReflectanceTile | None]:
+    """Return what gives the white tile once after a person asked for it, else None."""
+    file = tile_request_file(config.station.folder)
+
+    def requested() -> ReflectanceTile | None:
+        try:
+            age_s = time.time() - file.stat().st_mtime
+            file.unlink()
+        except FileNotFoundError:
+            return None
+        if age_s > TILE_REQUEST_S:  # of before a restart: what lies there by now is not known
+            return None
+        return line.show_white_tile() or white_tile(config)
+
+    return requested
 
 
 def grey_tile(config: Config) -> ReflectanceTile:

@@ -21,7 +21,7 @@ from qc_daemon.domain.quality import FrameLimits, ScanLimits
 from qc_daemon.domain.spectrum import Scan
 from qc_daemon.domain.verdict import TOLERANCES
 from qc_daemon.pipeline import Judges
-from qc_daemon.wiring.calibration_settings import configured_transfer, reference_limits
+from qc_daemon.wiring.calibration_settings import configured_transfer, reference_limits, tile_on_request
 from qc_daemon.wiring.cameras import camera_of, flat_field
 from qc_daemon.wiring.model_choice import chosen_checkpoint
 from qc_daemon.wiring.spectrometers import scan_decoders, spectrometer_of
@@ -58,6 +58,7 @@ def open_workplace(config: Config, line: Line) -> Iterator[Workplace]:
             line=line,
             open_spectrometer=lambda: spectrometer_of(config, line),
             open_camera=camera_opener(config, line),
+            requested_tile=tile_on_request(config, line),
         )
 
 

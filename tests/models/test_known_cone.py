@@ -12,10 +12,13 @@ from models.checkpoint import CALIBRATION, RELEASED, load_checkpoint
 from models.composition_predictor import IsicPredictor
 from models.known_cone import KnownCone
 from models.preprocessing import signal_channels
+from models.runtimes.onnx import OnnxRuntime
 from models.runtimes.opening import open_runtime
 from models.training.cone_fitting import known_cone
 from models.training.cross_fitting import leave_specimens_out
+from models.training.drawn_fits import drawn_subspace
 from models.training.examples import Examples
+from models.training.isic_calibration import Known, calibrate_on_left_out
 from qc_daemon.domain.spectrum import Spectrum
 
 
@@ -81,6 +84,17 @@ def test_specimens_left_out_lie_further_outside_than_those_that_span_the_cone() 
     own = known_cone(examples, seed=0).residual(inputs_of(examples.absorbance))[left_out.rows]
     assert own.max() < 1e-3
     assert left_out.outside_cone.min() > own.max()
+
+
+def test_two_specimens_of_which_none_can_be_left_out_give_the_cone_no_say() -> None:
+    pair = tiny_examples(2)
+    checkpoint = tiny_checkpoint()
+    config = replace(checkpoint.manifest.config, image=False, region_generation=False, cross_attention=False)
+    known = Known(drawn_subspace(pair, 0), known_cone(pair, 0))
+    limits = calibrate_on_left_out(config, OnnxRuntime(checkpoint.onnx_path), pair, known, 0).novelty
+    strange = known.cone.residual(inputs_of(pair.absorbance[:, ::-1]))
+    assert novelty(limits, np.zeros(2), None, strange).max() <= NOVELTY_LIMIT
+    assert strange.max() > 0.5
 
 
 def test_novelty_is_the_statistic_that_is_furthest_above_its_limit() -> None:

@@ -5,25 +5,30 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from builders import NANO, a_composition
+from pydantic import TypeAdapter
 from tiny_isic import tiny_checkpoint, tiny_examples, write_folder
 
 from models.checkpoint import load_checkpoint
-from models.training.seen_range import instrument_types, seen_range
+from models.training.examples import common_grid, gather
+from models.training.seen_range import seen_range
 from models.validity import SeenShares, ValidityRange, instrument_type, outside_range
 from qc_daemon.domain.reasons import Reason, ReasonCode
 from qc_daemon.domain.spectrum import InstrumentIdentity
 from qc_daemon.domain.verdict import DeclaredLabel, parse_label
 
-# Cotton and polyester pure and blended, wool only with polyester, linen never.
+NANO_TYPE = "nirscan-nano"
+VIRTUAL, REPLAYED = replace(NANO, serial="VIRTUAL"), replace(NANO, serial="REPLAYED")
+# Cotton and polyester pure and blended, wool pure once and with polyester, linen never.
 SEEN = ValidityRange(
     seen=(
-        SeenShares(("cotton",), (0.2,), (1.0,), 9),
-        SeenShares(("polyester",), (0.1,), (1.0,), 12),
-        SeenShares(("wool",), (0.3,), (0.45,), 3),
-        SeenShares(("cotton", "polyester"), (0.2, 0.5), (0.5, 0.8), 5),
-        SeenShares(("polyester", "wool"), (0.55, 0.3), (0.7, 0.45), 3),
+        SeenShares(("cotton",), (0.98,), (1.0,), 9, NANO_TYPE),
+        SeenShares(("polyester",), (1.0,), (1.0,), 3, NANO_TYPE),
+        SeenShares(("wool",), (1.0,), (1.0,), 1, NANO_TYPE),
+        SeenShares(("cotton", "polyester"), (0.2, 0.5), (0.5, 0.8), 5, NANO_TYPE),
+        SeenShares(("polyester", "wool"), (0.55, 0.3), (0.7, 0.45), 3, NANO_TYPE),
+        SeenShares(("linen", "polyester"), (0.5, 0.5), (0.5, 0.5), 2, NANO_TYPE),
     ),
-    instruments=("nirscan-nano",),
+    instruments=(NANO_TYPE,),
 )
 NAMES = ("cotton", "linen", "polyester", "wool")
 
@@ -37,9 +42,14 @@ def found(lo: float | None = None, **percent: float):
     })  # fmt: skip
 
 
-def codes(composition, label: str | None = None, instrument: InstrumentIdentity = NANO) -> list[str]:
+def codes(
+    composition,
+    label: str | None = None,
+    instrument: InstrumentIdentity = NANO,
+    validity: ValidityRange = SEEN,
+) -> list[str]:
     declared = parse_label(label) if label else None
-    reasons = outside_range(SEEN, composition, declared, instrument)
+    reasons = outside_range(validity, composition, declared, instrument)
     return [f"{reason.code}:{reason.subject}" for reason in reasons]
 
 
@@ -49,6 +59,7 @@ def codes(composition, label: str | None = None, instrument: InstrumentIdentity 
         found(cotton=100.0),
         found(cotton=97.0, linen=3.0, lo=0.0),  # linen may be a trace
         found(cotton=97.5, linen=2.5),  # surely there, but no more than a trace
+        found(cotton=93.5, linen=3.5, wool=3.0, lo=0.0),  # nearly pure, by the least share and 5 points
         found(cotton=50.0, polyester=50.0),
         found(cotton=54.0, polyester=46.0),  # labels are no finer than 5 points
         found(polyester=68.0, wool=32.0),
@@ -62,14 +73,15 @@ def test_what_training_saw_is_inside(composition) -> None:
     ("composition", "expected"),
     [
         (found(linen=100.0), ["blend_outside_model:linen"]),
+        (found(wool=100.0), ["too_few_learnt:wool"]),
+        (found(linen=50.0, polyester=50.0), ["too_few_learnt:linen+polyester"]),
         (found(cotton=60.0, wool=40.0), ["blend_outside_model:cotton+wool"]),
-        (found(cotton=96.5, wool=3.5), ["share_outside_model:wool", "blend_outside_model:cotton+wool"]),
-        (found(cotton=96.0, linen=4.0), ["blend_outside_model:linen", "blend_outside_model:cotton+linen"]),
+        (found(cotton=96.5, wool=3.5), ["blend_outside_model:cotton+wool"]),
+        (found(cotton=92.5, linen=4.0, wool=3.5, lo=0.0), ["share_outside_model:cotton"]),
         (found(cotton=70.0, polyester=30.0), ["share_outside_model:cotton", "share_outside_model:polyester"]),
-        (found(wool=100.0), ["share_outside_model:wool"]),
         (
             found(cotton=30.0, polyester=55.0, wool=15.0),
-            ["share_outside_model:wool", "blend_outside_model:cotton+wool"],
+            ["blend_outside_model:cotton+wool", "share_outside_model:wool"],
         ),
     ],
 )  # fmt: skip
@@ -88,10 +100,8 @@ def test_a_declared_blend_that_training_never_saw_cannot_be_denied() -> None:
     assert codes(pure, "cotton 100") == []
     assert codes(pure, "cotton 55 wool 45") == ["blend_outside_model:cotton+wool"]
     assert codes(pure, "cotton 60 silk 40") == []  # silk is not of the model: the judgement says so
-    assert codes(pure, "cotton 60 linen 40") == [
-        "blend_outside_model:linen",
-        "blend_outside_model:cotton+linen",
-    ]
+    assert codes(pure, "cotton 60 linen 40") == ["blend_outside_model:cotton+linen"]
+    assert codes(pure, "linen 50 polyester 50") == ["too_few_learnt:linen+polyester"]
     both = codes(found(cotton=60.0, wool=40.0), "wool 40 cotton 60")
     assert both == ["blend_outside_model:cotton+wool"]
 
@@ -102,32 +112,90 @@ def test_nothing_is_said_of_the_shares_of_a_novel_specimen() -> None:
     assert codes(novel, "linen 100") == ["blend_outside_model:linen"]
 
 
+@pytest.mark.parametrize(("specimens", "inside"), [(1, False), (2, False), (3, True), (4, True)])
+@pytest.mark.parametrize("fibres", [("wool",), ("polyester", "wool")])
+@pytest.mark.parametrize("instrument", [NANO_TYPE, "virtual", ""])
+def test_fewer_than_three_specimens_are_too_few(
+    fibres: tuple[str, ...], instrument: str, specimens: int, inside: bool
+) -> None:
+    share = 1.0 / len(fibres)
+    seen = SeenShares(fibres, (share,) * len(fibres), (share,) * len(fibres), specimens, instrument)
+    validity = ValidityRange((seen,), (instrument,) if instrument else ())
+    spectrometer = VIRTUAL if instrument == "virtual" else NANO
+    reasons = outside_range(validity, found(**dict.fromkeys(fibres, 100.0 * share)), None, spectrometer)
+    few = Reason(ReasonCode.TOO_FEW_LEARNT, "+".join(fibres), specimens, 3)
+    assert reasons == (() if inside else (few,))
+
+
 @pytest.mark.parametrize(
     ("instrument", "inside"),
     [
         (NANO, True),
         (replace(NANO, model="EVM 2"), True),
-        (replace(NANO, serial="VIRTUAL"), True),
-        (replace(NANO, serial="REPLAYED"), True),
+        (replace(NANO, model=""), True),
+        (REPLAYED, True),
         (InstrumentIdentity("other", "NIRscan Nano", "1", "1"), True),
+        (VIRTUAL, False),
         (InstrumentIdentity("nirone", "NIRONE 2.0", "N-7", "1"), False),
-        (InstrumentIdentity("nirone", "NIRONE 2.0", "VIRTUAL", "1"), False),
+        (InstrumentIdentity("nirone", "NIRONE 2.0", "REPLAYED", "1"), False),
     ],
 )
 def test_an_instrument_is_inside_by_its_type(instrument: InstrumentIdentity, inside: bool) -> None:
     assert (codes(found(cotton=100.0), None, instrument) == []) is inside
 
 
-def test_a_model_of_virtual_fabric_serves_emulated_instruments_only() -> None:
-    virtual = replace(SEEN, instruments=("virtual",))
-    pure = found(cotton=100.0)
-    assert outside_range(virtual, pure, None, replace(NANO, serial="VIRTUAL")) == ()
-    (reason,) = outside_range(virtual, pure, None, NANO)
-    assert reason == Reason(ReasonCode.INSTRUMENT_OUTSIDE_MODEL, "NIRscan Nano")
+def test_an_instrument_that_training_never_saw_is_all_that_is_said() -> None:
+    blend = found(cotton=60.0, wool=40.0)
+    nirone = InstrumentIdentity("nirone", "NIRONE 2.0", "N-7", "1")
+    assert codes(blend, "linen 100", nirone) == ["instrument_outside_model:NIRONE 2.0"]
+    assert codes(blend, "linen 100", VIRTUAL) == ["instrument_outside_model:virtual"]
 
 
-def test_instruments_that_were_not_recorded_are_not_compared() -> None:
-    assert outside_range(replace(SEEN, instruments=()), found(cotton=100.0), None, NANO) == ()
+# Recorded: cotton pure and one swatch of wool. Simulated: everything, the blend of both too.
+MIXED = ValidityRange(
+    seen=(
+        SeenShares(("cotton",), (1.0,), (1.0,), 3, NANO_TYPE),
+        SeenShares(("wool",), (1.0,), (1.0,), 1, NANO_TYPE),
+        SeenShares(("cotton",), (0.95,), (1.0,), 800, "virtual"),
+        SeenShares(("wool",), (0.95,), (1.0,), 800, "virtual"),
+        SeenShares(("cotton", "wool"), (0.05, 0.05), (0.95, 0.95), 900, "virtual"),
+    ),
+    instruments=(NANO_TYPE, "virtual"),
+)
+
+
+@pytest.mark.parametrize("instrument", [NANO, REPLAYED])
+def test_simulated_specimens_do_not_vouch_for_measured_ones(instrument: InstrumentIdentity) -> None:
+    assert codes(found(cotton=100.0), "cotton 100", instrument, MIXED) == []
+    assert codes(found(wool=100.0), None, instrument, MIXED) == ["too_few_learnt:wool"]
+    blend = found(cotton=50.0, wool=50.0)
+    assert codes(blend, None, instrument, MIXED) == ["blend_outside_model:cotton+wool"]
+
+
+def test_virtual_specimens_are_compared_with_simulated_ones_only() -> None:
+    for composition in (found(cotton=100.0), found(wool=100.0), found(cotton=50.0, wool=50.0)):
+        assert codes(composition, None, VIRTUAL, MIXED) == []
+    recorded_only = SeenShares(("linen",), (1.0,), (1.0,), 9, NANO_TYPE)
+    validity = replace(MIXED, seen=(*MIXED.seen, recorded_only))
+    assert codes(found(linen=100.0), None, NANO, validity) == []
+    assert codes(found(linen=100.0), None, VIRTUAL, validity) == ["blend_outside_model:linen"]
+
+
+@pytest.mark.parametrize("instrument", [NANO, REPLAYED, VIRTUAL])
+def test_instruments_that_were_not_named_are_not_compared(instrument: InstrumentIdentity) -> None:
+    unnamed = ValidityRange(tuple(replace(seen, instrument="") for seen in SEEN.seen), ())
+    assert codes(found(cotton=100.0), None, instrument, unnamed) == []
+    assert codes(found(wool=100.0), None, instrument, unnamed) == ["too_few_learnt:wool"]
+
+
+def test_rows_without_an_instrument_beside_the_mill_serve_all_but_virtual_fabric() -> None:
+    recorded = [shares for shares in MIXED.seen if shares.instrument == NANO_TYPE]
+    simulated = [shares for shares in MIXED.seen if shares.instrument == "virtual"]
+    partly = ValidityRange((*(replace(shares, instrument="") for shares in recorded), *simulated), ())
+    blend = found(cotton=50.0, wool=50.0)
+    assert codes(found(cotton=100.0), None, NANO, partly) == []
+    assert codes(blend, None, NANO, partly) == ["blend_outside_model:cotton+wool"]
+    assert codes(blend, None, VIRTUAL, partly) == []
 
 
 @pytest.mark.parametrize(
@@ -145,28 +213,53 @@ def test_the_type_is_the_text_before_the_serial_number(text: str, expected: str)
     assert instrument_type(text) == expected
 
 
-def test_the_range_is_what_the_specimens_held() -> None:
-    examples = tiny_examples(7)
-    shares = np.array(
-        [[1, 0, 0], [1, 0, 0], [0.4, 0.6, 0], [0.7, 0.3, 0], [0.7, 0.3, 0], [0.995, 0, 0.005], [0, 1, 0]]
+def test_the_range_is_what_the_specimens_held_by_type_of_instrument() -> None:
+    rows = (
+        ((1, 0, 0), "a", NANO_TYPE),
+        ((1, 0, 0), "a", NANO_TYPE),  # another scan of the same piece
+        ((1, 0, 0), "a", "virtual"),
+        ((0.4, 0.6, 0), "b", "virtual"),
+        ((0.7, 0.3, 0), "c", "virtual"),
+        ((0.7, 0.3, 0), "c", "virtual"),
+        ((0.995, 0, 0.005), "d", NANO_TYPE),  # a trace makes no blend
+        ((0.96, 0.04, 0), "e", NANO_TYPE),  # nearly pure, and a blend
+        ((0, 1, 0), "f", "virtual"),
     )
-    names = ("a", "a", "b", "c", "c", "d", "e")
-    seen = seen_range(replace(examples, shares=shares, specimens=names), ("virtual",))
-    assert seen == ValidityRange(
+    shares, names, instruments = zip(*rows, strict=True)
+    examples = replace(tiny_examples(9), shares=np.array(shares), specimens=names, instruments=instruments)
+    assert seen_range(examples) == ValidityRange(
         (
-            SeenShares(("hemp",), (0.4,), (1.0,), 4),
-            SeenShares(("jute",), (0.3,), (1.0,), 3),
-            SeenShares(("hemp", "jute"), (0.4, 0.3), (0.7, 0.6), 2),
+            SeenShares(("hemp",), (0.96,), (1.0,), 3, NANO_TYPE),
+            SeenShares(("hemp", "jute"), (0.96, 0.04), (0.96, 0.04), 1, NANO_TYPE),
+            SeenShares(("hemp",), (1.0,), (1.0,), 1, "virtual"),
+            SeenShares(("jute",), (1.0,), (1.0,), 1, "virtual"),
+            SeenShares(("hemp", "jute"), (0.4, 0.3), (0.7, 0.6), 2, "virtual"),
         ),
-        ("virtual",),
-    )  # fmt: skip
+        (NANO_TYPE, "virtual"),
+    )
 
 
-def test_instruments_are_known_only_if_every_set_says_them(tmp_path) -> None:
-    silent = write_folder(tmp_path / "a", specimens=2)
-    nano = replace(silent, instruments=("NIRscan Nano 1", "NIRscan Nano 2", "NIRscan Nano 2", "virtual"))
-    assert instrument_types([nano]) == ("nirscan-nano", "virtual")
-    assert instrument_types([nano, silent]) == ()
+def test_each_row_keeps_its_instrument_from_the_folder_to_the_range(tmp_path) -> None:
+    silent = write_folder(tmp_path / "a", specimens=4)
+    texts = ("NIRscan Nano 1",) * 3 + ("NIRscan Nano 2",) * 3 + ("virtual",) * 2
+    named = replace(silent, instruments=texts)
+    grid = common_grid([named], 40)
+    examples = gather([named], grid, None)
+    assert seen_range(examples).instruments == (NANO_TYPE, "virtual")
+    assert seen_range(examples.take(np.arange(6))).instruments == (NANO_TYPE,)
+    both = seen_range(gather([named, silent], grid, None))
+    assert both.instruments == ()
+    assert {seen.instrument for seen in both.seen} == {"", NANO_TYPE, "virtual"}
+
+
+def test_a_range_of_an_older_checkpoint_is_read_and_pools_its_instruments() -> None:
+    text = """{"seen": [{"fibres": ["wool"], "lo": [0.3], "hi": [1.0], "specimens": 3}],
+               "instruments": ["nirscan-nano", "virtual"]}"""
+    older = TypeAdapter(ValidityRange).validate_json(text, extra="forbid")
+    for instrument in (NANO, REPLAYED, VIRTUAL):
+        assert codes(found(wool=100.0), None, instrument, older) == []
+    nirone = InstrumentIdentity("nirone", "NIRONE 2.0", "N-7", "1")
+    assert codes(found(wool=100.0), None, nirone, older) == ["instrument_outside_model:NIRONE 2.0"]
 
 
 def test_a_checkpoint_keeps_the_range_and_an_older_one_has_none() -> None:

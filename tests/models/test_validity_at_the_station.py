@@ -27,7 +27,7 @@ LABEL = DeclaredLabel("hemp 50 silk 50", (DeclaredFibre("hemp", 50.0), DeclaredF
 
 
 def seen(*fibres: str) -> SeenShares:
-    return SeenShares(fibres, (0.05,) * len(fibres), (1.0,) * len(fibres), 10)
+    return SeenShares(fibres, (0.05,) * len(fibres), (1.0,) * len(fibres), 10, "nirscan-nano")
 
 
 PURE = (seen("hemp"), seen("jute"), seen("silk"))
@@ -68,8 +68,9 @@ def test_a_blend_outside_the_range_is_referred_and_the_certificate_says_why() ->
     assert conclusion.verdict.outcome is Outcome.REFER
     assert codes(conclusion) == [ReasonCode.BLEND_OUTSIDE_MODEL]
     content = certificate_content(1, acquisition, conclusion, "Line 1")
-    assert content.pages["en"].reasons == ("hemp + Silk: the model was not trained on it.",)
-    assert content.pages["zh"].reasons == ("hemp + 蚕丝：不在模型的训练样品之中。",)
+    said = "hemp + Silk: the model was not trained on it with such an instrument."
+    assert content.pages["en"].reasons == (said,)
+    assert content.pages["zh"].reasons == ("hemp + 蚕丝：模型没有用这种仪器测得的此类样品训练过。",)
     assert "hemp+silk" in json.dumps(json.loads(content.record))
 
 

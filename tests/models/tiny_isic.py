@@ -107,7 +107,8 @@ def tiny_checkpoint() -> Checkpoint:
     examples = tiny_examples()
     place_anchor(net, drawn_anchor(examples, 0))
     record = TrainingRecord(
-        ("made up: 48 specimens, 48 spectra",), (0.3, 0.3, 0.3), "the same", 48, 0, 0, 0.1
+        ("made up: 48 specimens, 48 spectra",), (0.3, 0.3, 0.3), "48 others", 48, 0, 0, 0.1
     )
     folder = Path(tempfile.mkdtemp(prefix="isic-net-test-")) / "tiny"
-    return write_isic_checkpoint(folder, net, examples, examples, Origin("dry mass", SCALE, record))
+    held = tiny_examples(seed=1)
+    return write_isic_checkpoint(folder, net, examples, held, Origin("dry mass", SCALE, record))

@@ -1,6 +1,9 @@
 """`qc-daemon calibrate` as an operator runs it, on an emulated line."""
 
 import dataclasses
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +87,34 @@ def test_the_other_spectrometers_are_checked_the_same_way(tmp_path: Path, spectr
     peaks = calibrate(station, "check", "--standard", "wavelength", "--json")
     assert peaks.status == 0, peaks.out
     assert len(peaks.document["values"]) == 4
+
+
+def test_a_white_tile_is_read_by_the_running_station_and_other_calibrations_wait(tmp_path: Path) -> None:
+    station = a_station(tmp_path)
+    with (station / "qc.toml").open("a", encoding="utf-8") as file:
+        file.write("[line]\ninterval_s = 0.2\n")
+    with (tmp_path / "run.log").open("wb") as log:
+        daemon = subprocess.Popen(
+            [sys.executable, "-c", "from qc_daemon.cli import main; main(['run'])"], cwd=station, stderr=log
+        )
+    try:
+        deadline = time.monotonic() + 120.0
+        while calibrate(station, "list", "--json").status != 0 or not _running(station):
+            assert daemon.poll() is None and time.monotonic() < deadline, (tmp_path / "run.log").read_text()
+        white = calibrate(station, "white", "--json")
+        assert white.status == 0, white.err
+        assert white.document["tile"] == "emulated-tile"
+        rows = run_query(station / "station", "SELECT id FROM v_references WHERE is_current = 1").rows
+        assert rows == ((white.document["id"],),)
+        dark = calibrate(station, "dark")
+        assert dark.status == 3 and "Traceback" not in dark.err
+    finally:
+        daemon.terminate()
+        daemon.wait(60.0)
+
+
+def _running(station: Path) -> bool:
+    return bool(qc_daemon("status", "--json", folder=station).document["state"] == "running")
 
 
 def test_a_station_that_was_never_started_has_nothing_to_list(tmp_path: Path) -> None:

@@ -1,22 +1,28 @@
 """The line loop renews its white reference by itself, and judges late by what was known at the time."""
 
+import json
+import os
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from builders import NOON, a_scan, a_white, an_acquisition
 from fakes import FakeClock, FakeLine, FakeSpectrometer, FakeWriter, MemoryStore, fake_judges, opening
 
 from instruments.line.interval import IntervalTrigger
 from qc_daemon.clock import SystemClock
+from qc_daemon.config import Config, EmulatedLineSection, StationSection
 from qc_daemon.daemon import LineLoop, Workplace
 from qc_daemon.domain.calibration import CalibrationStanding
-from qc_daemon.domain.errors import LinkLost
+from qc_daemon.domain.errors import LinkLost, StoreUnavailable
 from qc_daemon.domain.reasons import Reason, ReasonCode
-from qc_daemon.domain.spectrum import Scan
+from qc_daemon.domain.spectrum import ReflectanceTile, Scan, WhiteReference
 from qc_daemon.domain.verdict import Outcome
 from qc_daemon.status import StatusBoard
+from qc_daemon.wiring.calibration_settings import TILE_REQUEST_S, tile_on_request, tile_request_file
 
 
 class Warming(FakeSpectrometer):
@@ -36,9 +42,19 @@ class TickingClock(FakeClock):
         return self.utc
 
 
-def run_loop(folder: Path, store: MemoryStore, specimens: int, *sessions: object) -> FakeLine:
-    """Let a loop of fakes inspect until its line ends; return the line."""
-    line, judges = FakeLine(specimens), fake_judges(TickingClock())
+def run_loop(
+    folder: Path,
+    store: MemoryStore,
+    specimens: int,
+    *sessions: object,
+    has_tile: bool = True,
+    requested: Sequence[ReflectanceTile | None] = (),
+) -> FakeLine:
+    """Let a loop of fakes inspect until its line ends; return the line.
+
+    `requested` is what a person says that lies there, at each turn of the loop.
+    """
+    line, judges, asked = FakeLine(specimens, has_tile), fake_judges(TickingClock()), iter(requested)
     work = Workplace(
         judges=judges,
         store=store,
@@ -46,6 +62,7 @@ def run_loop(folder: Path, store: MemoryStore, specimens: int, *sessions: object
         line=line,
         open_camera=None,
         open_spectrometer=opening(*sessions),
+        requested_tile=lambda: next(asked, None),
     )
     board = StatusBoard(folder / "status.json", SystemClock())
     LineLoop(work, IntervalTrigger(line, 0.0, judges.clock), board).run()
@@ -90,3 +107,56 @@ def test_what_is_concluded_late_is_judged_by_what_was_known_when_it_was_measured
     run_loop(tmp_path, store, 0, FakeSpectrometer())
     outcomes = [store.conclusions[number][-1].verdict.outcome for number in (1, 2)]
     assert outcomes == [Outcome.REFER, Outcome.PASS]
+
+
+def a_tile(name: str, first_nm: float = 800.0) -> ReflectanceTile:
+    return ReflectanceTile(name, np.array([first_nm, 1800.0]), np.array([0.98, 0.98]))
+
+
+def test_a_tile_that_a_person_lays_there_is_read_while_the_station_runs(tmp_path: Path) -> None:
+    store = MemoryStore()
+    run_loop(tmp_path, store, 2, FakeSpectrometer(), has_tile=False, requested=[None, a_tile("PTFE-12")])
+    assert [reference.source for reference in store.references] == ["factory", "tile"]
+    assert [one.white.tile_id for one in store.acquisitions.values() if one.white] == ["factory", "PTFE-12"]
+
+
+def test_a_tile_that_cannot_serve_is_an_alarm_until_one_can_and_stops_nothing(tmp_path: Path) -> None:
+    store = MemoryStore()
+    short = a_tile("short", first_nm=1000.0)
+    run_loop(tmp_path, store, 2, FakeSpectrometer(), has_tile=False, requested=[short])
+    assert list(store.conclusions) == [1, 2]
+    assert store.alarms["reference"].startswith("the certificate of short covers 1000 to 1800 nm")
+    status = json.loads((tmp_path / "status.json").read_text(encoding="utf-8"))
+    assert any(alarm.startswith("reference: the certificate of short") for alarm in status["alarms"])
+    better = MemoryStore()
+    run_loop(tmp_path, better, 2, FakeSpectrometer(), has_tile=False, requested=[short, a_tile("PTFE-12")])
+    assert better.alarms == {}
+    assert better.references[-1].tile_id == "PTFE-12"
+
+
+def test_a_request_is_answered_once_and_not_after_a_restart_long_after(tmp_path: Path) -> None:
+    config = Config(station=StationSection(folder=tmp_path), emulated_line=EmulatedLineSection())
+    requested = tile_on_request(config, FakeLine(0))
+    assert requested() is None
+    file = tile_request_file(tmp_path)
+    file.touch()
+    tile = requested()
+    assert tile is not None and tile.id == "tile-1"
+    assert requested() is None
+    file.touch()
+    os.utime(file, (file.stat().st_atime, file.stat().st_mtime - TILE_REQUEST_S - 1.0))
+    assert requested() is None
+    assert not file.exists()
+
+
+def test_a_database_that_is_locked_at_a_renewal_stops_nothing(tmp_path: Path) -> None:
+    class LockedForReferences(MemoryStore):
+        def add_reference(self, reference: WhiteReference) -> None:
+            raise StoreUnavailable("the database is locked")
+
+    store = LockedForReferences()
+    run_loop(tmp_path, store, 2, FakeSpectrometer())
+    assert list(store.conclusions) == [1, 2]
+    codes = [reason.code for reason in store.conclusions[1][-1].verdict.reasons]
+    assert codes == [ReasonCode.NO_REFERENCE]
+    assert store.alarms["store"] == "the database is locked"

@@ -91,6 +91,12 @@ def test_the_emulator_says_where_it_is_and_ends_with_its_input(kind: str) -> Non
             'driver = "ocean"\nport = "x"\nintegration_time_ms = 0',
             "Input should be greater than 0",
         ),
+        (
+            'driver = "ocean"\nport = "x"\npga_gain = 4',
+            'pga_gain: expected only with driver = "nirscan-nano"',
+        ),
+        ('driver = "nirone"\nport = "x"\nlamp_stays_on = true', "lamp_stays_on: expected only with driver"),
+        ('port = "x"\npga_gain = 3', "pga_gain: 3; expected 1, 2, 4, 8, 16, 32 or 64"),
         ('port = "x"\nbaud = 0', "spectrometer.baud: Input should be greater than 0"),
     ],
 )

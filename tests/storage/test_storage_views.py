@@ -79,6 +79,7 @@ def station(tmp_path_factory) -> Path:
         store.add_dark(dark_reference())
         store.add_check(check_run(WHITE))
         store.reset_control(ControlReset(SPECTROMETER.serial, "Wang", "new lamp", NOON))
+        store.add_event("instrument_lost", "spectrometer", "serial 6460024: unplugged", NOON)
     return folder
 
 
@@ -251,6 +252,13 @@ def test_a_question_that_cannot_be_read_is_one_line(ask, sql, message):
     with pytest.raises(InputError, match=message) as refused:
         ask(sql)
     assert "\n" not in str(refused.value)
+
+
+def test_events_are_told_and_are_no_alarms(ask):
+    (row,) = ask("SELECT happened_at, code, subject, message FROM v_events").rows
+    assert row[1:] == ("instrument_lost", "spectrometer", "serial 6460024: unplugged")
+    assert row[0].startswith("2026-11-24T12:00")
+    assert ask("SELECT * FROM v_alarms WHERE code = 'instrument_lost'").rows == ()
 
 
 def test_the_sqlite_of_python_reads_the_views_too(station):
