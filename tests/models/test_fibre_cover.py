@@ -5,8 +5,9 @@ from shutil import copytree
 import numpy as np
 import pytest
 
+from models.isic_net_config import CELL_PX
 from models.training.datasets import read_dataset
-from models.training.fibre_cover import CELL_PX, COVER_FILE, as_percent
+from models.training.fibre_cover import COVER_FILE, as_percent
 from models.virtual_mill.endmembers import FIBRES
 from models.virtual_mill.micrographs import DENSITY_G_CM3, FORMS, render_micrograph
 from models.virtual_mill.specimens import write_mill
