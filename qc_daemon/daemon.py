@@ -96,6 +96,7 @@ class LineLoop:
         self._missed_before = 0
         self._undecidable: set[int] = set()
         self._last_scan: Scan | None = None
+        self._first_serial = ""
         clock, store = workplace.judges.clock, workplace.store
         self._spectrometer = Supervisor("spectrometer", board, store, clock)
         self._watch = SpectrometerWatch(self._spectrometer, clock, WarmUpLimits())
@@ -318,13 +319,15 @@ class LineLoop:
 
     def _announce(self, spectrometer: NirSpectrometer) -> None:
         found_again = self._spectrometer.serial != ""
-        other = self._watch.opened(spectrometer)
+        is_other = self._watch.opened(spectrometer)
         self._clear("instrument")
         serial = spectrometer.identity.serial
         if found_again:
             self._note_reconnection(serial)
-        if other is not None:
-            self._note_other_unit(serial, other)
+        else:
+            self._first_serial = serial
+        if is_other:
+            self._note_other_unit(serial)
         self._become(StationState.RUNNING)
 
     def _note_reconnection(self, serial: str) -> None:
@@ -335,14 +338,16 @@ class LineLoop:
         except StoreUnavailable as error:
             self._store_trouble(error)
 
-    def _note_other_unit(self, serial: str, before: str) -> None:
+    def _note_other_unit(self, serial: str) -> None:
         """Say that another unit measures now, until the station starts anew or the first is back."""
-        log.warning("another spectrometer", serial=serial, before=before)
-        if self._board.clear_alarms(f"changed: spectrometer {before} "):
-            self._clear("changed")
-            return
-        message = f"spectrometer {serial} took the place of {before}; it needs a white reference of its own"
-        self._alarm("changed", message)
+        log.warning("another spectrometer", serial=serial, first=self._first_serial)
+        self._clear("changed")
+        if serial != self._first_serial:
+            self._alarm(
+                "changed",
+                f"spectrometer {serial} took the place of {self._first_serial}; "
+                "it needs a white reference of its own",
+            )
 
     def _read_tile_of_warm(self, spectrometer: NirSpectrometer) -> None:
         """Replace a reading of the tile that was made while the spectrometer still drifted."""

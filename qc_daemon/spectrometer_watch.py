@@ -41,14 +41,14 @@ class SpectrometerWatch:
         """When the spectrometer was opened last."""
         return self._opened_at
 
-    def opened(self, spectrometer: NirSpectrometer) -> str | None:
-        """Begin to look after it; return the serial number of the unit before if it was another."""
-        before = self._supervisor.opened(spectrometer.identity.serial)
+    def opened(self, spectrometer: NirSpectrometer) -> bool:
+        """Begin to look after it; tell whether it is another unit than before."""
+        is_other = self._supervisor.opened(spectrometer.identity.serial)
         self._opened_at, now_s = self._clock.now(), self._clock.monotonic_s()
         self._warm_up = WarmUp(now_s, self._limits)
         self._look_at_s = now_s
         self.look(spectrometer)
-        return before
+        return is_other
 
     def look(self, spectrometer: NirSpectrometer) -> None:
         """Ask it how it is, at most once a second.

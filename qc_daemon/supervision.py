@@ -60,14 +60,14 @@ class Supervisor:
         """Serial number of the unit that was opened last; empty if none was."""
         return self._serial
 
-    def opened(self, serial: str) -> str | None:
-        """Note that the instrument answered; return the serial number before if it was another."""
+    def opened(self, serial: str) -> bool:
+        """Note that the instrument answered; tell whether it is another unit than before."""
         before, self._serial = self._serial, serial
         self.apply(InstrumentEvent.OPENED)
-        if before in ("", serial):
-            return None
-        self._record("instrument_changed", f"serial {serial} is connected, before it was {before}")
-        return before
+        is_other = before not in ("", serial)
+        if is_other:
+            self._record("instrument_changed", f"serial {serial} is connected, before it was {before}")
+        return is_other
 
     def failed(self, why: str) -> None:
         """Note that the instrument cannot be reached, or failed."""

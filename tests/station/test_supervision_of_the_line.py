@@ -4,12 +4,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from builders import NANO, a_frame
 from fakes import FakeCamera, FakeLine, FakeSpectrometer, FakeWriter, MemoryStore, fake_judges, opening
 
 from instruments.emulators.process import EmulatorProcess
@@ -161,6 +163,20 @@ def test_another_unit_in_its_place_is_told_and_needs_a_reference_of_its_own(
     )
 
 
+def test_the_alarm_of_another_unit_ends_only_when_the_first_is_back(tmp_path: Path) -> None:
+    def unit(serial: str, *answers: float | Exception) -> FakeSpectrometer:
+        return FakeSpectrometer(answers, replace(NANO, serial=serial))
+
+    pulled = (100_000.0, LinkLost("unplugged"))
+    sessions = [unit("A", *pulled), unit("B", *pulled), unit("C", *pulled), unit("A")]
+    with Running(tmp_path, opening(*sessions), 0.01) as line:
+        for serial in "BC":
+            alarm = f"spectrometer {serial} took the place of A; it needs a white reference of its own"
+            line.wait_for(lambda alarm=alarm: line.store.alarms.get("changed") == alarm)
+        line.wait_for(lambda: line.spectrometer == ("ready", "A"))
+        line.wait_for(lambda: line.store.alarms == {} and not line.board.status.alarms)
+
+
 def test_a_unit_is_found_by_its_serial_number_wherever_it_is_plugged_in(
     emulate: Callable[..., EmulatorProcess], tmp_path: Path
 ) -> None:
@@ -241,8 +257,6 @@ def test_a_certificate_remarks_that_station_and_device_disagree_about_the_time(
 
 
 def test_a_lost_camera_costs_micrographs_and_not_the_rate_of_the_spectrometer(tmp_path: Path) -> None:
-    from builders import a_frame
-
     from qc_daemon.camera_watch import WatchedCamera
     from qc_daemon.domain.waits import growing_waits
     from qc_daemon.supervision import Supervisor
