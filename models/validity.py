@@ -12,7 +12,7 @@ from itertools import combinations
 
 from qc_daemon.domain.composition import Composition
 from qc_daemon.domain.reasons import Reason, ReasonCode
-from qc_daemon.domain.spectrum import VIRTUAL_SERIAL, InstrumentIdentity
+from qc_daemon.domain.spectrum import REPLAYED_SERIAL, VIRTUAL_SERIAL, InstrumentIdentity
 from qc_daemon.domain.verdict import DeclaredLabel
 
 VIRTUAL_MILL = "virtual"  # the instrument that a simulated dataset names
@@ -74,12 +74,16 @@ class ValidityRange:
 def instrument_type(text: str) -> str:
     """Return the type that a text on an instrument names: "NIRscan Nano 6460024" is "nirscan-nano".
 
-    A last word that holds a digit is a serial number.
+    A last word that holds a digit is a serial number, and so are those of emulators: what one showed of
+    virtual fabric is of the mill, what it replayed is of the instrument that it stands for.
     """
-    words = text.lower().split()
-    if len(words) > 1 and any(letter.isdigit() for letter in words[-1]):
+    words = text.split()
+    serial = words[-1] if len(words) > 1 else ""
+    if serial == VIRTUAL_SERIAL:
+        return VIRTUAL_MILL
+    if serial == REPLAYED_SERIAL or any(letter.isdigit() for letter in serial):
         words.pop()
-    return "-".join(words)
+    return "-".join(words).lower()
 
 
 def outside_range(

@@ -205,6 +205,9 @@ def test_rows_without_an_instrument_beside_the_mill_serve_all_but_virtual_fabric
         ("NIRscan Nano", "nirscan-nano"),
         ("nirscan-nano", "nirscan-nano"),
         ("virtual", "virtual"),
+        ("nirscan-nano VIRTUAL", "virtual"),  # scans that were kept of an emulator
+        ("nirscan-nano REPLAYED", "nirscan-nano"),
+        ("", ""),
         ("  FT-NIR   mpa-II ", "ft-nir-mpa-ii"),
         ("S1", "s1"),
     ],

@@ -33,6 +33,24 @@ def seen(*fibres: str) -> SeenShares:
 PURE = (seen("hemp"), seen("jute"), seen("silk"))
 WITHOUT_THE_PAIR = ValidityRange((*PURE, seen("hemp", "jute")), ("nirscan-nano",))
 WITH_THE_PAIR = ValidityRange((*PURE, seen("hemp", "silk")), ("nirscan-nano",))
+MOSTLY_SIMULATED = ValidityRange(
+    (
+        replace(seen("hemp", "silk"), instrument="virtual"),
+        replace(seen("hemp", "silk"), specimens=2),
+    ),
+    ("nirscan-nano", "virtual"),
+)
+RANGES = (None, WITHOUT_THE_PAIR, WITH_THE_PAIR, MOSTLY_SIMULATED)
+OF_THE_RANGE = (
+    ReasonCode.BLEND_OUTSIDE_MODEL,
+    ReasonCode.TOO_FEW_LEARNT,
+    ReasonCode.SHARE_OUTSIDE_MODEL,
+    ReasonCode.INSTRUMENT_OUTSIDE_MODEL,
+)
+FEW = (
+    "hemp + Silk: the model has learnt too few specimens of it with such an instrument "
+    "(2; a verdict needs at least 3)."
+)
 
 
 def an_inspection(axis_nm: np.ndarray = AXIS_NM) -> Acquisition:
@@ -42,6 +60,16 @@ def an_inspection(axis_nm: np.ndarray = AXIS_NM) -> Acquisition:
     white = a_white(a_scan(200_000.0, wavelength_nm=axis_nm))
     specimen = Specimen("S-1", "LOT-1", "R-1", 1.5, LABEL)
     return an_acquisition(specimen=specimen, scan=a_scan(counts, wavelength_nm=axis_nm), white=white)
+
+
+def measured_by(serial: str, acquisition: Acquisition) -> Acquisition:
+    """The same, had a spectrometer with this serial number measured specimen and white tile."""
+    assert acquisition.white is not None
+    spectrometer, scan = replace(acquisition.spectrometer, serial=serial), acquisition.scan
+    white = replace(
+        acquisition.white, instrument=spectrometer, scan=replace(acquisition.white.scan, serial=serial)
+    )
+    return replace(acquisition, spectrometer=spectrometer, scan=replace(scan, serial=serial), white=white)
 
 
 def concluded(acquisition: Acquisition, validity: ValidityRange | None) -> Conclusion:
@@ -81,6 +109,26 @@ def test_a_model_that_saw_the_blend_or_does_not_say_judges_it(validity: Validity
     assert {reason.subject for reason in conclusion.verdict.reasons} <= {"hemp", "jute", "silk", ""}
 
 
+@pytest.mark.parametrize(
+    ("serial", "expected"),
+    [
+        ("VIRTUAL", []),
+        ("REPLAYED", [ReasonCode.TOO_FEW_LEARNT]),
+        ("6460024", [ReasonCode.TOO_FEW_LEARNT]),
+    ],
+)
+def test_a_blend_that_was_mostly_simulated_is_judged_on_virtual_fabric_only(
+    serial: str, expected: list[ReasonCode]
+) -> None:
+    acquisition = measured_by(serial, an_inspection())
+    conclusion = concluded(acquisition, MOSTLY_SIMULATED)
+    assert conclusion.composition is not None
+    assert [code for code in codes(conclusion) if code in OF_THE_RANGE] == expected
+    assert not expected or conclusion.verdict.outcome is Outcome.REFER
+    sentences = certificate_content(1, acquisition, conclusion, "Line 1").pages["en"].reasons
+    assert (FEW in sentences) is bool(expected)
+
+
 def test_a_range_of_wavelengths_that_is_too_short_is_named_even_without_a_validity_range() -> None:
     conclusion = concluded(an_inspection(AXIS_NM[20:]), None)
     assert conclusion.verdict.outcome is Outcome.REFER
@@ -95,8 +143,8 @@ def test_stored_conclusions_of_old_and_new_models_pass_fsck(tmp_path: Path) -> N
         store.add_reference(acquisition.white)
         number = store.add_acquisition(acquisition).number
         store.drain()
-        for index, validity in enumerate((None, WITHOUT_THE_PAIR, WITH_THE_PAIR)):
+        for index, validity in enumerate(RANGES):
             store.add_conclusion(number, replace(concluded(acquisition, validity), id=f"conclusion-{index}"))
     report = check_station(tmp_path / "station")
-    assert report.checked.conclusions == 3
+    assert report.checked.conclusions == len(RANGES)
     assert report.problems == ()
