@@ -49,16 +49,15 @@ from models.baselines.vit import vit
 from models.training.datasets import read_dataset
 from models.training.examples import Examples, common_grid, gather
 from models.training.recorded_sets import write_once
+from models.training.release import PAIR_SEED, PAIR_SPECIMENS, PAIRS
 from models.training.train_isic_net import BANDS, MICROGRAPHS, Parts
 from models.virtual_mill.specimens import write_mill
 
 RESULTS = Path(__file__).parent.parent / "results" / "virtual.jsonl"
 TASK = "virtual"
 TRAINING, VALIDATION, TEST = 1600, 200, 400  # specimens
-PAIR_SPECIMENS = 60
-TRAINING_SEED, TEST_SEED, PAIR_SEED = 20261, 990001, 990011
+TRAINING_SEED, TEST_SEED = 20261, 990001
 BUDGET = Budget(epochs=8, steps_per_epoch=100)
-PAIRS = (("linen", "cotton"), ("cotton", "polyester"), ("polyester", "nylon"), ("nylon", "viscose"))
 FIBRES = ("cotton", "linen", "nylon", "polyester", "viscose")  # the deck's
 
 _Build = Callable[[], Method]
