@@ -61,7 +61,9 @@ def train(
     data: Annotated[list[Path], typer.Option(help="Dataset folder; may be given several times.")],
     out: Annotated[Path, typer.Option(help="Model folder to write.")],
     seed: Annotated[int, typer.Option(min=0)] = 1,
-    epochs: Annotated[int | None, typer.Option(min=1, help="At most so many epochs.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=0, help="At most so many epochs; 0: the calibration alone.")
+    ] = None,
     minutes: Annotated[float | None, typer.Option(min=0, help="At most so many minutes.")] = None,
 ) -> None:
     """Train a network on dataset folders and write a checked model folder."""
