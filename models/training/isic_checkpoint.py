@@ -43,7 +43,7 @@ from models.training.isic_calibration import (
     calibrate_on_held_back,
     calibrate_on_left_out,
 )
-from models.training.seen_range import seen_range
+from models.validity import ValidityRange
 
 _FILES = (WEIGHTS, ONNX, MINDIR, CALIBRATION, GOLDEN)
 _MAX_GAP_NM = 20.0  # half the width of the narrowest band of the fibres in the near infrared
@@ -52,11 +52,12 @@ _VERSIONS_OF = ("mindspore", "numpy", "onnx", "onnxruntime", "safetensors")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What the checkpoint says of its making: mass basis, scale of the images, training."""
+    """What the checkpoint says of its making: mass basis, scale of the images, training, what it saw."""
 
     basis: str
     image: ImageScale | None
     record: TrainingRecord
+    validity: ValidityRange
 
 
 def write_isic_checkpoint(
@@ -145,7 +146,7 @@ def _manifest(
         training=origin.record,
         versions=tuple(f"{package} {importlib.metadata.version(package)}" for package in _VERSIONS_OF),
         files=seal_files(folder, _FILES),
-        validity=seen_range(training),
+        validity=origin.validity,
     )
 
 

@@ -13,13 +13,13 @@ _LEAST_SHARE = 0.01  # what a row holds less of is a trace
 _NEARLY_PURE = 1.0 - MARGIN_PERCENT / 100.0  # what a row holds beside this, labels do not tell from nothing
 
 
-def seen_range(training: Examples) -> ValidityRange:
-    """Return the fibres and pairs that the training specimens held, with their least and largest shares.
+def seen_range(examples: Examples) -> ValidityRange:
+    """Return the fibres and pairs that specimens held, with their least and largest shares.
 
     Each type of instrument has its own, and so have the rows that do not name one.
     """
-    types = sorted(set(training.instruments))
-    seen = tuple(shares for name in types for shares in _seen_by(training, name))
+    types = sorted(set(examples.instruments))
+    seen = tuple(shares for name in types for shares in _seen_by(examples, name))
     return ValidityRange(seen, () if UNNAMED in types else tuple(types))
 
 

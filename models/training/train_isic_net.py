@@ -22,6 +22,7 @@ from models.training.examples import Examples, common_grid, gather
 from models.training.isic_checkpoint import Origin, write_isic_checkpoint
 from models.training.isic_fitting import TrainingSettings, fit_network, place_anchor
 from models.training.sample_table import SAMPLES_FILE
+from models.training.seen_range import seen_range
 from models.training.small_anchor import CENTRES, small_anchor
 from models.training.splitting import split_by_specimen
 from qc_daemon.domain.errors import DatasetError, InputError
@@ -112,7 +113,8 @@ def train_isic_net(
         best_epoch=progress.best_epoch,
         validation_error=progress.best_error,
     )
-    origin = Origin(BASIS, scale, record)
+    # Specimens that calibrated the intervals vouch for what is inside the range as well.
+    origin = Origin(BASIS, scale, record, seen_range(examples))
     return write_isic_checkpoint(out, net, known, held, origin)
 
 

@@ -101,6 +101,7 @@ def tiny_checkpoint() -> Checkpoint:
     from models.training.drawn_fits import drawn_anchor
     from models.training.isic_checkpoint import Origin, write_isic_checkpoint
     from models.training.isic_fitting import place_anchor
+    from models.training.seen_range import seen_range
 
     ms.set_seed(5)
     net = IsicNet(tiny_config(window_evidence=True))
@@ -111,4 +112,6 @@ def tiny_checkpoint() -> Checkpoint:
     )
     folder = Path(tempfile.mkdtemp(prefix="isic-net-test-")) / "tiny"
     held = tiny_examples(seed=1)
-    return write_isic_checkpoint(folder, net, examples, held, Origin("dry mass", SCALE, record))
+    return write_isic_checkpoint(
+        folder, net, examples, held, Origin("dry mass", SCALE, record, seen_range(examples))
+    )
