@@ -89,7 +89,7 @@ def test_a_certificate_without_composition_reference_or_image_is_still_whole():
         a_conclusion(None, findings=findings, cleaned=None, models=()),
     )
     text = text_of(opened(inspection))
-    assert "There is no white reference. Too little light comes back." in text
+    assert "Unreferenced: there is no white reference. Too little light comes back." in text
     assert "No usable micrograph." in text
 
 
