@@ -35,6 +35,7 @@ log = structlog.get_logger()
 MICROGRAPHS = ImageScale(side_px=448, um_per_pixel=2.0, min_um_per_pixel=0.5, max_um_per_pixel=2.5)
 BANDS = 160
 RATE_WITH_IMAGES, DECAY_WITH_IMAGES = 8e-4, 0.05  # of a network that starts from thousands of specimens
+_PURE = 0.999
 BASIS = "as labelled, percent by mass"
 _LEAST_IMAGES = 200  # micrographs below which an image encoder cannot be trained from nothing
 # Specimens below which none are held back to calibrate on: with micrographs, which only a network can
@@ -95,6 +96,9 @@ def train_isic_net(
     few = split.calibrate is None
     config = configuration(len(examples.fibres), parts, reads_image=scale is not None, few=few)
     settings = training_settings(seed, epochs, minutes, config.image)
+    if few and not _holds_blends(examples):
+        # What a network makes of blends could not be checked on any: the calibration answers alone.
+        settings = replace(settings, epochs=0)
     training = examples.take(split.train)
     work = out.with_name(out.name + ".training")
     net, progress = fit_network(training, examples.take(split.validate), config, settings, work)
@@ -157,6 +161,10 @@ def training_settings(
         learning_rate=RATE_WITH_IMAGES if reads_image else default.learning_rate,
         weight_decay=DECAY_WITH_IMAGES if reads_image else default.weight_decay,
     )
+
+
+def _holds_blends(examples: Examples) -> bool:
+    return bool(np.any(examples.shares.max(axis=1) < _PURE))
 
 
 def _micrographs(datasets: Sequence[Dataset]) -> int:
