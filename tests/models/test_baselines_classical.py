@@ -46,6 +46,7 @@ def examples_of(shares: np.ndarray, seed: int) -> Examples:
         specimens=tuple(f"{seed}/{row // SCANS}" for row in range(len(repeated))),
         sources=np.zeros(len(repeated), dtype=np.intp),
         images=np.zeros((0, 0, 0), dtype=np.uint8),
+        covers=np.zeros((0, 0, 0, 0), dtype=np.uint8),
         image_of=np.full(len(repeated), -1, dtype=np.intp),
     )
 
