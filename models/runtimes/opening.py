@@ -7,11 +7,15 @@ from models.runtimes.runtime import Runtime
 from qc_daemon.domain.errors import CheckpointError
 
 GOLDEN_TOLERANCE = 1e-4
-# Ascend 310: fp16 has a step of 5e-4 at 1. In emulation the released network differs by 4e-3 at most (class
-# logits; 1.2e-3 in the shares); five times that is still far from what a wrong graph does.
+# Ascend 310: fp16 has a step of 5e-4 at 1. In emulation the released network differs by 1.6e-2 at most on
+# the golden inputs (1.4e-2 in the shares); a wrong graph differs far more.
 HALF_PRECISION_TOLERANCE = 2e-2
 KINDS = ("onnx", "mindspore")  # on any computer; a new checkpoint is proven in each
 ASCEND = "ascend_acl"
+# How far a window moves the answer is a difference of shares, which half precision rounds more: 2.7e-2 in
+# emulation. It says how tall a bar on the certificate is, not what is answered.
+HALF_PRECISION_EVIDENCE_TOLERANCE = 5e-2
+_EVIDENCE = frozenset({"window_influence"})
 # Which regions are kept follows from their scores, which are compared; between two that are nearly alike
 # half precision may choose the other.
 _CHOICES = frozenset({"region_kept"})
@@ -55,7 +59,6 @@ def verify_golden(runtime: Runtime, checkpoint: Checkpoint, half_precision: bool
     Raises:
         CheckpointError: names the output and the deviation.
     """
-    tolerance = HALF_PRECISION_TOLERANCE if half_precision else GOLDEN_TOLERANCE
     answers = runtime.infer(checkpoint.golden_inputs)
     for name, expected in checkpoint.golden_outputs.items():
         if name not in answers or answers[name].shape != expected.shape:
@@ -64,9 +67,16 @@ def verify_golden(runtime: Runtime, checkpoint: Checkpoint, half_precision: bool
             )
         if half_precision and name in _CHOICES:
             continue
+        tolerance = _tolerance(name, half_precision)
         deviation = float(np.max(np.abs(answers[name] - expected), initial=0.0))
         if not deviation <= tolerance:  # not >: a NaN must not pass
             raise CheckpointError(
                 f"{checkpoint.folder}: {runtime.describe()} differs by {deviation:.2g} in {name}, "
                 f"expected at most {tolerance:g} from golden.npz"
             )
+
+
+def _tolerance(name: str, half_precision: bool) -> float:
+    if not half_precision:
+        return GOLDEN_TOLERANCE
+    return HALF_PRECISION_EVIDENCE_TOLERANCE if name in _EVIDENCE else HALF_PRECISION_TOLERANCE

@@ -218,7 +218,7 @@ def test_without_the_compiler_the_way_to_it_is_written_down(
     notes = (tmp_path / "om" / "CONVERT.txt").read_text()
     assert load_checkpoint(RELEASED).digest in notes
     assert "CANN 8.0.0" in notes
-    assert "image  float32  1 x 1 x 224 x 224" in notes
+    assert "image  float32  1 x 1 x 448 x 448" in notes
 
 
 def compiler(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
@@ -243,7 +243,7 @@ def test_where_the_compiler_is_it_runs_with_the_documented_options(
         "--framework=5",
         "--soc_version=Ascend310",
         "--input_format=ND",
-        "--input_shape=signal:1,2,160;image:1,1,224,224;image_present:1,1",
+        "--input_shape=signal:1,2,160;image:1,1,448,448;image_present:1,1",
         "--output_type=FP32",
         "--op_select_implmode=high_precision",
         "--output=model",
