@@ -85,9 +85,7 @@ def train_isic_net(
     """
     if out.exists():
         raise InputError(f"{out}: exists; expected the name of a new checkpoint folder")
-    datasets = [read_dataset(folder) for folder in folders]
-    for dataset in datasets:
-        require_shares(dataset)
+    datasets = [_labelled(folder) for folder in folders]
     parts = parts or Parts()
     scale = MICROGRAPHS if parts.image and _micrographs(datasets) >= _LEAST_IMAGES else None
     examples = gather(datasets, common_grid(datasets, BANDS), scale)
@@ -95,10 +93,9 @@ def train_isic_net(
     split = split_examples(examples, seed)
     few = split.calibrate is None
     config = configuration(len(examples.fibres), parts, reads_image=scale is not None, few=few)
+    if epochs is None and few and not _holds_blends(examples):
+        epochs = 0  # what a network makes of blends could not be checked: the calibration answers alone
     settings = training_settings(seed, epochs, minutes, config.image)
-    if few and not _holds_blends(examples):
-        # What a network makes of blends could not be checked on any: the calibration answers alone.
-        settings = replace(settings, epochs=0)
     training = examples.take(split.train)
     work = out.with_name(out.name + ".training")
     net, progress = fit_network(training, examples.take(split.validate), config, settings, work)
@@ -106,20 +103,24 @@ def train_isic_net(
     # Where none are held back, those that chose when to stop are known as well, also to the calibration.
     if held is None:
         place_anchor(net, small_anchor(examples, seed))
-    known = examples if held is None else training
-    judged = examples if held is None else held
     record = TrainingRecord(
         sets=tuple(_set_line(dataset) for dataset in datasets),
         median_shares=_median_shares(training),
         calibrated_on=LEFT_OUT if held is None else HELD_BACK,
-        calibration_specimens=len(set(judged.specimens)),
+        calibration_specimens=len(set((examples if held is None else held).specimens)),
         seed=seed,
         best_epoch=progress.best_epoch,
         validation_error=progress.best_error,
     )
     # Specimens that calibrated the intervals vouch for what is inside the range as well.
     origin = Origin(BASIS, scale, record, seen_range(examples))
-    return write_isic_checkpoint(out, net, known, held, origin)
+    return write_isic_checkpoint(out, net, examples if held is None else training, held, origin)
+
+
+def _labelled(folder: Path) -> Dataset:
+    dataset = read_dataset(folder)
+    require_shares(dataset)
+    return dataset
 
 
 def require_learnable(examples: Examples, folders: Sequence[Path]) -> None:

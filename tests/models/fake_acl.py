@@ -20,12 +20,12 @@ import itertools
 import sys
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError
 
 from models.ascend_half_precision import HalfPrecisionRuntime
 
@@ -251,9 +251,11 @@ class FakeAcl:
             return 0, RT_CONTEXT_NULL
         try:
             model = onnx.load(path)
-            runtime = HalfPrecisionRuntime(model)
-        except Exception:
-            return 0, INVALID_FILE if not Path(path).exists() else GE_PARAM_INVALID
+        except FileNotFoundError:
+            return 0, INVALID_FILE
+        except DecodeError:  # bytes that are no model: the device gives a code for it, and so does this
+            return 0, GE_PARAM_INVALID
+        runtime = HalfPrecisionRuntime(model)
         number = len(self.calls)
         inputs = [_described(value) for value in model.graph.input]
         outputs = [_described(value) for value in model.graph.output]

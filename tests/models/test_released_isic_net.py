@@ -1,4 +1,3 @@
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,11 +28,9 @@ def predictor() -> IsicPredictor:
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    if "QC_DATA" not in os.environ:
-        pytest.skip("QC_DATA is not set; expected the folder of recorded data")
+def recorded(qc_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     work = tmp_path_factory.mktemp("recorded")
-    lay_out_recorded(Path(os.environ["QC_DATA"]), work)
+    lay_out_recorded(qc_data, work)
     yield work
 
 

@@ -4,7 +4,7 @@ import hashlib
 import struct
 from collections.abc import Callable, Mapping
 
-from qc_daemon.domain.errors import LinkLost
+from scripted_link import ScriptedLink
 
 RESPONSE, ACK, NACK = 1, 2, 8
 SETS = (0x10, 0x00100000, 0x00110010, 0x00110410, 0x00120010)
@@ -43,31 +43,15 @@ def sealed(kind: int, flags: int, regarding: int, data: bytes, error: int = 0) -
     return head + payload + hashlib.md5(head + payload).digest() + bytes.fromhex("c5c4c3c2")
 
 
-class ScriptedOcean:
-    """A link to it. `spoil` names, for a message type, what happens to its next replies.
-
-    Keeps the promises of a link: nothing while closed.
-    """
+class ScriptedOcean(ScriptedLink):
+    """A link to it. `spoil` names, for a message type, what happens to its next replies."""
 
     def __init__(self, answers: Mapping[int, list[bytes]] = ANSWERS) -> None:
+        super().__init__([])
         self._answers = answers
         self._given: dict[int, int] = {}
-        self._incoming: list[bytes] = []
         self.spoil: dict[int, list[Spoil]] = {}
         self.asked: list[tuple[int, bytes]] = []
-        self.is_open = False
-
-    def open(self) -> None:
-        self.is_open = True
-
-    def close(self) -> None:
-        self.is_open = False
-
-    def read_some(self, timeout_s: float) -> bytes:
-        assert timeout_s <= 0.5, "a stop would be noticed too late"
-        if not self.is_open:
-            raise LinkLost("closed")
-        return self._incoming.pop(0) if self._incoming else b""
 
     def write_all(self, data: bytes) -> None:
         kind, regarding = struct.unpack_from("<II", data, 8)
