@@ -1,0 +1,1 @@
+"""Sections of the configuration, one file a subject; qc_daemon.config reads them."""
