@@ -120,6 +120,7 @@ class AcquisitionRow(Base):
         ),
         Index(None, "specimen"),
         Index(None, "lot", "roll"),
+        Index(None, "lot", "number"),
         Index(None, "accepted_at"),
         Index(None, "white_reference_sequence"),
         _STRICT,
@@ -190,6 +191,7 @@ class ConclusionRow(Base):
             "cleaned",
         ),
         Index(None, "acquisition_number", "sequence"),
+        Index(None, "outcome", "acquisition_number"),
         _STRICT,
     )
 

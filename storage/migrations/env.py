@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import storage.people_tables  # noqa: F401 (the metadata must know every table)
 from storage.tables import Base
 from storage.views import create_views, drop_views
 
