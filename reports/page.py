@@ -9,7 +9,7 @@ from qc_daemon.domain.inspection import Acquisition, Conclusion, Defect
 from qc_daemon.domain.reasons import ReasonCode
 from qc_daemon.domain.spectrum import Spectrum
 from qc_daemon.domain.verdict import Outcome
-from reports import wording
+from reports import certificate_wording as wording
 from reports.provenance import (
     Fact,
     hash_facts,
@@ -18,8 +18,9 @@ from reports.provenance import (
     instrument_facts,
     rule_facts,
 )
+from reports.reason_wording import reason_sentence
 from reports.shares import ShareLine, share_lines
-from reports.wording import Language, fibre_name, reason_sentence, term
+from reports.wording import OUTCOMES, SEPARATOR, Language, fibre_name, term
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,8 @@ def certificate_page(
     return CertificatePage(
         language=language,
         headings=_headings(composition, language),
-        verdict=wording.OUTCOMES[verdict.outcome].of(language),
-        other_verdict=wording.OUTCOMES[verdict.outcome].of("en" if language == "zh" else "zh"),
+        verdict=OUTCOMES[verdict.outcome].of(language),
+        other_verdict=OUTCOMES[verdict.outcome].of("en" if language == "zh" else "zh"),
         advice=_advice(conclusion, language),
         simulated=wording.SIMULATED.of(language) if acquisition.spectrometer.simulated else "",
         identity=tuple(identity_facts(acquisition, conclusion, station_name, language)),
@@ -165,5 +166,5 @@ def _limits(composition: Composition | None, language: Language) -> Iterator[str
         yield words.of(language)
     if composition is not None:
         known = [fibre_name(share.fibre, language) for share in composition.shares]
-        fibres = wording.SEPARATOR.of(language).join(known)
+        fibres = SEPARATOR.of(language).join(known)
         yield wording.MODEL_FIBRES.of(language).format(fibres=fibres)

@@ -8,9 +8,9 @@ from qc_daemon.domain.image import Frame
 from qc_daemon.domain.inspection import Acquisition, Conclusion
 from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, WhiteReference
 from qc_daemon.domain.verdict import Tolerance
-from reports import wording
+from reports import provenance_wording as wording
 from reports.record import sha256
-from reports.wording import Language, term
+from reports.wording import COMMA, Language, term
 
 _NOTHING = "—"
 _DIGEST_LETTERS = 12  # of a model's digest; the attached record has all of it
@@ -108,7 +108,7 @@ def _conditions(scan: Scan, language: Language) -> str:
         for name, words in wording.CONDITIONS.items()
         if (value := getattr(scan.conditions, name)) is not None
     ]
-    return wording.COMMA.of(language).join(measured)
+    return COMMA.of(language).join(measured)
 
 
 def _white(white: WhiteReference | None, measured_at: datetime, language: Language) -> str:

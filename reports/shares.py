@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from qc_daemon.domain.composition import Composition, FibreShare
 from qc_daemon.domain.reasons import ReasonCode
 from qc_daemon.domain.verdict import DeclaredLabel, Tolerance, Verdict
-from reports import wording
+from reports import certificate_wording as wording
 from reports.charts import ShareBar, share_bar
 from reports.wording import Language, fibre_name
 

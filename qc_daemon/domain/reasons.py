@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class ReasonCode(StrEnum):
-    """One code per thing that can be said; `reports/wording.py` has the sentences."""
+    """One code per thing that can be said; `reports/reason_wording.py` has the sentences."""
 
     # the scan cannot be used
     SATURATED = "saturated"

@@ -156,6 +156,6 @@ def _database_url(folder: Path) -> str:
 
 def reason_sentences(verdict: Verdict) -> list[str]:
     """Return the reasons of a verdict as English sentences."""
-    from reports.wording import reason_sentence
+    from reports.reason_wording import reason_sentence
 
     return [reason_sentence(reason, "en") for reason in verdict.reasons]

@@ -10,7 +10,7 @@ from builders import AXIS_NM, NANO, NOON, a_scan, a_white
 from qc_daemon.domain.reasons import ReasonCode
 from qc_daemon.domain.reference_validity import ReferenceLimits, Standing, Validity, reference_validity
 from qc_daemon.domain.spectrum import Scan, ScanConditions, WhiteReference
-from reports.wording import reason_sentence
+from reports.reason_wording import reason_sentence
 
 LIMITS = ReferenceLimits(max_age_s=3600.0, temperature_change_c=2.0, lamp_change_percent=1.0)
 THEN = a_white().scan.conditions

@@ -5,15 +5,18 @@ import pytest
 
 from qc_daemon.domain.reasons import Reason, ReasonCode
 from qc_daemon.domain.verdict import FIBRE_NAMES, Outcome
-from reports import fonts, wording
-from reports.wording import LANGUAGES, Words, fibre_name, reason_sentence, term
+from reports import certificate_wording, fonts, provenance_wording, reason_wording, wording
+from reports.reason_wording import reason_sentence
+from reports.wording import LANGUAGES, Words, fibre_name, term
 
 TEMPLATE = Path(wording.__file__).parent / "templates" / "certificate.typ"
+WORDING = (wording, reason_wording, certificate_wording, provenance_wording)
 CJK = re.compile("[\u4e00-\u9fa5]")
 
 
 def all_words():
-    for value in vars(wording).values():
+    values = [value for room in WORDING for value in vars(room).values()]
+    for value in values:
         entries = (
             value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else [value]
         )
@@ -42,7 +45,7 @@ def test_figures_of_a_reason_name_value_and_limit():
 
 @pytest.mark.parametrize("outcome", Outcome)
 def test_every_outcome_has_a_word_and_advice_in_both_languages(outcome):
-    for words in (wording.OUTCOMES[outcome], wording.ADVICE[outcome]):
+    for words in (wording.OUTCOMES[outcome], certificate_wording.ADVICE[outcome]):
         assert CJK.search(words.zh)
         assert words.en
         assert not CJK.search(words.en)
@@ -73,7 +76,7 @@ def test_all_fixed_words_can_be_printed_without_reading_a_font(monkeypatch):
 
 def test_the_template_uses_every_heading_and_no_other():
     used = set(re.findall(r"(?:heads|headings)\.(\w+)", TEMPLATE.read_text()))
-    assert used == set(wording.HEADINGS)
+    assert used == set(certificate_wording.HEADINGS)
 
 
 def test_characters_that_are_taken_for_covered_are_in_the_font():
