@@ -1,8 +1,8 @@
-"""Commands of the archive: conclude, report, history, fsck, db."""
+"""Commands of the archive: conclude, history, fsck, db."""
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -21,7 +21,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    for command in (conclude, report, fsck):
+    for command in (conclude, fsck):
         app.command()(command)
     history = typer.Typer(help="Ask the history of the station.", no_args_is_help=True)
     history.command("sql")(history_sql)
@@ -49,17 +49,6 @@ def conclude(
             conclusion = draw_conclusion(judges, acquisition, store.calibration_standing(serial, at))
             store.add_conclusion(number, conclusion)
             say(f"{number}: {conclusion.verdict.outcome.value}")
-
-
-def report(
-    one: Annotated[str, typer.Argument(metavar="ID", help="Number or id of an inspection.")],
-    lang: Annotated[Literal["zh", "en", "both"] | None, typer.Option(help="Language.")] = None,
-    out: Annotated[Path | None, typer.Option(help="File to write; certificate-N.pdf if not given.")] = None,
-    config: ConfigOption = DEFAULT_FILE,
-    station: StationOption = None,
-) -> None:
-    """Write the certificate of an inspection from its stored records."""
-    typer.echo(str(wiring.write_certificate(wiring.archive_config(config, station), one, lang, out)))
 
 
 def fsck(

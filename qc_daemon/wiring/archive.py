@@ -1,4 +1,4 @@
-"""Opens what is stored: conclusions, certificates, history, promises, schema.
+"""Opens what is stored: conclusions, history, promises, schema.
 
 Heavy packages are imported where they are used, so that a command starts at once.
 """
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from qc_daemon.config import DEFAULT_FILE, Config, load_config
 from qc_daemon.domain.errors import ConfigError, InputError
@@ -15,15 +15,13 @@ from qc_daemon.domain.verdict import Verdict
 from qc_daemon.pipeline import Judges
 from qc_daemon.status import StatusBoard
 from qc_daemon.wiring.lines import demo_config
-from qc_daemon.wiring.station import decoders, open_judges, open_store, repair
+from qc_daemon.wiring.station import open_judges, open_store, repair
 
 if TYPE_CHECKING:
     from storage.fsck import FsckReport
     from storage.history import QueryResult
     from storage.inspection_reader import InspectionSummary, SqlInspectionReader
     from storage.inspection_store import SqlInspectionStore
-
-ReportLanguage = Literal["zh", "en", "both"]
 
 _DEMO_FOLDER = Path("station")
 _QUERY_LIMIT_S = 5.0
@@ -75,32 +73,20 @@ def find_numbers(store: "SqlInspectionReader", keys: Sequence[str]) -> list[int]
     """
     if not keys:
         return [summary.number for summary in store.accepted_between(_FIRST_TIME, _LAST_TIME)]
-    return [_one_inspection(store, key).number for key in keys]
+    return [one_inspection(store, key).number for key in keys]
 
 
-def _one_inspection(store: "SqlInspectionReader", key: str) -> "InspectionSummary":
+def one_inspection(store: "SqlInspectionReader", key: str) -> "InspectionSummary":
+    """Return the inspection that a number, an id or a specimen names.
+
+    Raises:
+        InputError: it names none, or several.
+    """
     found = store.find(key)
     if len(found) != 1:
         count = f"{len(found)} inspections" if found else "no inspection"
         raise InputError(f'"{key}" names {count}; expected the number or id of one')
     return found[0]
-
-
-def write_certificate(config: Config, key: str, language: ReportLanguage | None, out: Path | None) -> Path:
-    """Write the certificate of a stored inspection, beside a running station too; return its path."""
-    from reports.certificate import render_certificate
-    from reports.content import certificate_content
-    from reports.renderer import write_whole
-    from storage.inspection_reader import open_inspections
-
-    section = config.station
-    with open_inspections(section.folder, None, *decoders()) as reader:
-        number = _one_inspection(reader, key).number
-        acquisition, conclusion = reader.load_acquisition(number), reader.load_conclusion(number)
-    path = out or Path(f"certificate-{number}.pdf")
-    content = certificate_content(number, acquisition, conclusion, section.name)
-    write_whole(path, render_certificate(content, language or section.language))
-    return path
 
 
 def status_file(folder: Path) -> Path:
