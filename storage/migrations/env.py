@@ -2,7 +2,9 @@
 
 from alembic import context
 
-import storage.people_tables  # noqa: F401 (the metadata must know every table)
+import storage.lab_tables
+import storage.people_tables
+import storage.retention_tables  # noqa: F401 (the metadata must know every table)
 from storage.tables import Base
 from storage.views import create_views, drop_views
 

@@ -10,6 +10,7 @@ down_revision = "0006"
 def upgrade() -> None:
     """Views are drawn anew by every migration; tables of this revision are created here."""
     _create_roll_orders()
+    _create_retention()
 
 
 def _create_roll_orders() -> None:
@@ -22,3 +23,26 @@ def _create_roll_orders() -> None:
         sa.UniqueConstraint("lot", "roll"),
         sqlite_strict=True,
     )
+
+
+def _create_retention() -> None:
+    op.create_table(
+        "retired_contents",
+        sa.Column("sequence", sa.Integer, primary_key=True),
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("sha256", "path", "kind")),
+        sa.Column("size_bytes", sa.Integer, nullable=False),
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("rule", "retired_at")),
+        sa.CheckConstraint("kind IN ('raw', 'image', 'report')", "kind"),
+        sa.UniqueConstraint("sha256", "path"),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "lot_holds",
+        sa.Column("sequence", sa.Integer, primary_key=True),
+        sa.Column("lot", sa.Text, nullable=False),
+        sa.Column("held", sa.Integer, nullable=False),
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("who", "why", "decided_at")),
+        sa.CheckConstraint("held IN (0, 1)", "held"),
+        sqlite_strict=True,
+    )
+    op.create_index(None, "lot_holds", ["lot", "sequence"])
