@@ -11,6 +11,7 @@ def upgrade() -> None:
     """Views are drawn anew by every migration; tables of this revision are created here."""
     _create_roll_orders()
     _create_retention()
+    _create_period_reports()
 
 
 def _create_roll_orders() -> None:
@@ -46,3 +47,16 @@ def _create_retention() -> None:
         sqlite_strict=True,
     )
     op.create_index(None, "lot_holds", ["lot", "sequence"])
+
+
+def _create_period_reports() -> None:
+    names = ("kind", "subject", "path", "language", "sha256", "recorded_at")
+    op.create_table(
+        "period_reports",
+        sa.Column("sequence", sa.Integer, primary_key=True),
+        *(sa.Column(name, sa.Text, nullable=False) for name in names),
+        sa.CheckConstraint("kind IN ('lot', 'day')", "kind"),
+        sa.UniqueConstraint("path", "sha256"),
+        sqlite_strict=True,
+    )
+    op.create_index(None, "period_reports", ["kind", "subject"])
