@@ -13,18 +13,13 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
+from storage.lab_views import LAB_RESULTS
+from storage.retention_views import HOLDS, RETIRED
+from storage.roll_views import COUNTS, ROLL_POINTS, ROLLS
+
 _CURRENT_CONCLUSION = """conclusions AS c ON c.sequence = (
     SELECT max(sequence) FROM conclusions WHERE acquisition_number = a.number
 )"""
-
-_COUNTS = """count(*) AS inspections,
-    count(*) FILTER (WHERE verdict = 'PASS') AS passed,
-    count(*) FILTER (WHERE verdict = 'FAIL') AS failed,
-    count(*) FILTER (WHERE verdict = 'REFER') AS referred,
-    count(*) FILTER (WHERE verdict = 'UNDECIDED') AS undecided,
-    coalesce(sum(defects), 0) AS defects,
-    min(accepted_at) AS first_accepted_at,
-    max(accepted_at) AS last_accepted_at"""
 
 _INSPECTIONS = f"""
 SELECT
@@ -55,10 +50,12 @@ SELECT
     spectrometer.serial AS spectrometer_serial,
     w.id AS reference_id,
     camera.serial AS camera_serial, a.camera_expected, a.um_per_pixel,
+    a.image_width_px * a.image_height_px * a.um_per_pixel * a.um_per_pixel / 1e6
+        * (1.0 - c.filled_percent / 100.0) AS inspected_area_mm2,
     a.triggered_at, a.acquire_seconds, c.infer_seconds,
     a.scan_sha256, a.image_sha256, a.facts_sha256
 FROM acquisitions AS a
-JOIN instruments AS spectrometer ON spectrometer.id = a.spectrometer_id
+LEFT JOIN instruments AS spectrometer ON spectrometer.id = a.spectrometer_id
 LEFT JOIN instruments AS camera ON camera.id = a.camera_id
 LEFT JOIN white_references AS w ON w.sequence = a.white_reference_sequence
 LEFT JOIN {_CURRENT_CONCLUSION}
@@ -86,27 +83,22 @@ _DEFECTS = f"""
 SELECT
     a.number, a.specimen, a.lot, a.roll, a.position_m, a.accepted_at,
     d.kind, d.severity, d.confidence, d.area_mm2,
-    d.x_px, d.y_px, d.width_px, d.height_px, a.um_per_pixel, a.image_sha256
+    d.x_px, d.y_px, d.width_px, d.height_px, a.um_per_pixel,
+    d.x_px * a.um_per_pixel AS x_um, d.y_px * a.um_per_pixel AS y_um,
+    d.width_px * a.um_per_pixel AS width_um, d.height_px * a.um_per_pixel AS height_um,
+    a.position_m + d.y_px * a.um_per_pixel / 1e6 AS from_m,
+    a.position_m + (d.y_px + d.height_px) * a.um_per_pixel / 1e6 AS to_m,
+    a.image_sha256
 FROM acquisitions AS a
 JOIN {_CURRENT_CONCLUSION}
 JOIN defects AS d ON d.conclusion_sequence = c.sequence
-"""
-
-_ROLLS = f"""
-SELECT
-    lot, roll,
-    {_COUNTS},
-    min(position_m) AS first_position_m,
-    max(position_m) AS last_position_m
-FROM v_inspections
-GROUP BY lot, roll
 """
 
 _LOTS = f"""
 SELECT
     lot,
     count(DISTINCT roll) AS rolls,
-    {_COUNTS}
+    {COUNTS}
 FROM v_inspections
 GROUP BY lot
 """
@@ -210,7 +202,8 @@ VIEWS: Mapping[str, str] = {
     "v_inspections": _INSPECTIONS,
     "v_fibre_shares": _FIBRE_SHARES,
     "v_defects": _DEFECTS,
-    "v_rolls": _ROLLS,
+    "v_rolls": ROLLS,
+    "v_roll_points": ROLL_POINTS,
     "v_lots": _LOTS,
     "v_references": _REFERENCES,
     "v_darks": _DARKS,
@@ -220,6 +213,9 @@ VIEWS: Mapping[str, str] = {
     "v_models": _MODELS,
     "v_alarms": _ALARMS,
     "v_events": _EVENTS,
+    "v_lab_results": LAB_RESULTS,
+    "v_retired": RETIRED,
+    "v_holds": HOLDS,
 }
 
 
