@@ -28,6 +28,7 @@ from storage.facts import AcceptedEntry, Decoders, accept, reference_contents, r
 from storage.inspection_reader import SqlInspectionReader
 from storage.journal import EntryName, read_entry
 from storage.journal_entry import facts_sha256
+from storage.ledger import sealing
 from storage.model_activations import add_activation
 from storage.open_work import set_open_work
 from storage.schema import upgrade
@@ -284,6 +285,16 @@ class SqlInspectionStore(SqlInspectionReader):
         with self._exclusive, self._stopping_on_failure(), self._writing() as session:
             clear_alarm(session, code, subject, self._now())
 
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """One transaction of another file of this room: committed and on disk at its end, or nothing of it.
+
+        Raises:
+            StoreUnavailable: the database does not answer, or failed.
+        """
+        with self._exclusive, self._stopping_on_failure(), self._writing() as session:
+            yield session
+
     def _drain(self, fresh: Mapping[Path, AcceptedEntry]) -> Drained:
         """Drain the journal; `fresh` entries were just written and need not be read again."""
         stored: list[int] = []
@@ -375,7 +386,8 @@ class SqlInspectionStore(SqlInspectionReader):
             # SQLite would go on writing into a file that nobody will find again.
             raise DatabaseBusy(f"{self._database} was moved or replaced while the station runs")
         with one_line_errors(self._database), Session(self._writing_engine) as session, session.begin():
-            yield session
+            with sealing(session, self._now()):
+                yield session
 
     @contextmanager
     def _stopping_on_failure(self) -> Iterator[None]:

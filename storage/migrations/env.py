@@ -3,7 +3,9 @@
 from alembic import context
 
 import storage.lab_tables
+import storage.ledger_tables
 import storage.people_tables
+import storage.report_tables
 import storage.retention_tables  # noqa: F401 (the metadata must know every table)
 from storage.tables import Base
 from storage.views import create_views, drop_views

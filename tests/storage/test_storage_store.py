@@ -185,14 +185,15 @@ def test_reports_are_found_again_after_the_folder_moved(station, tmp_path):
 
 
 def test_inspections_are_found_by_number_specimen_id_prefix_lot_and_time(station):
-    noon_then_one = iter([NOON, NOON + timedelta(hours=1), NOON + timedelta(hours=2)])
-    with station_store(station, now=lambda: next(noon_then_one)) as store:
+    times = [NOON]
+    with station_store(station, now=lambda: times[-1]) as store:
         abouts = [
             acquisition(specimen=specimen(id=name, lot=lot))
             for name, lot in (("S-1", "L1"), ("S-2", "L2"), ("1", "L2"))
         ]
         for about in abouts:
             store.add_acquisition(about)
+            times.append(times[-1] + timedelta(hours=1))
 
         def numbers(found):
             return [summary.number for summary in found]
