@@ -10,7 +10,7 @@ was measured.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,18 +42,34 @@ def fill_sparse(pixels: Floats, known: Mask) -> Floats:
         return filled
     mean = float(filled[known].mean(dtype=np.float64))
     deviation = np.where(known, filled - np.float32(mean), np.float32(0.0))
-    fills = [_filled_at_scale(deviation, known, window_px) for window_px in _WINDOWS_PX]
-    mixed = np.clip(np.mean(fills, axis=0, dtype=np.float32) + np.float32(mean), 0.0, 1.0)
-    filled[~known] = mixed[~known]
+    coarse = _refilled(deviation, known, _COARSE)
+    fine = _refilled(coarse, known, _FINE)
+    mixed = coarse + np.float32(_FINE_SHARE) * (fine - coarse)
+    filled[~known] = np.clip(mixed + np.float32(mean), 0.0, 1.0)[~known]
     return filled
 
 
-# Large windows hold more periods of a weave, small ones follow fibres; the mean of both is better than
-# either on fibres and nearly as good as the larger one on fabric.
-_WINDOWS_PX = (128, 64)
-_STEPS = 30
-# Between the first and the last step the threshold falls to this share of the strongest coefficient.
-_LAST_THRESHOLD = 0.01
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """One pass over the image: its windows, and how the threshold falls.
+
+    Attributes:
+        window_px: side of a window; neighbours overlap by half of it.
+        first_threshold: of the strongest coefficient, at the first step.
+        steps: until `_LAST_THRESHOLD`, by equal factors.
+    """
+
+    window_px: int
+    first_threshold: float
+    steps: int
+
+
+# Large windows hold more periods of a weave; small ones, which begin at what the large ones found, follow
+# fibres. The mixture is better than either on fibres and as good as the large ones alone on fabric.
+_COARSE = _Pass(window_px=128, first_threshold=1.0, steps=40)
+_FINE = _Pass(window_px=64, first_threshold=0.1, steps=10)
+_FINE_SHARE = 0.6
+_LAST_THRESHOLD = 0.005
 # Threshold at a frequency of f cycles a pixel, over that at 0: 1 + this * f. Fine waves need to be
 # stronger to be believed, as in nature they are weaker.
 _FREQUENCY_PENALTY = 20.0
@@ -61,8 +77,15 @@ _FREQUENCY_PENALTY = 20.0
 _BATCH = 32
 
 
-def _filled_at_scale(deviation: Floats, known: Mask, window_px: int) -> Floats:
-    """Return (height, width) deviations from the mean, those of the holes continued from the known ones."""
+def _refilled(deviation: Floats, known: Mask, how: _Pass) -> Floats:
+    """Return (height, width) deviations from the mean, those in holes by one more pass.
+
+    Args:
+        deviation: (height, width); in holes what they were filled with so far.
+        known: (height, width) bool.
+        how: the pass.
+    """
+    window_px = how.window_px
     height, width = known.shape
     step_px = window_px // 2
     margins = [_margins(length, window_px, step_px) for length in known.shape]
@@ -73,13 +96,16 @@ def _filled_at_scale(deviation: Floats, known: Mask, window_px: int) -> Floats:
     for corners in _batches(wanted, window_px, step_px):
         places = [np.s_[row : row + window_px, column : column + window_px] for row, column in corners]
         windows = np.stack([padded[place] for place in places]) * taper
-        continued = _continued(windows, np.stack([padded_known[place] for place in places]))
+        continued = _continued(windows, np.stack([padded_known[place] for place in places]), how)
         for place, window in zip(places, continued, strict=True):
             total[place] += window * taper
             weight[place] += taper * taper
     (above, _), (left, _) = margins
     inside = np.s_[above : above + height, left : left + width]
-    return np.asarray(total[inside] / np.maximum(weight[inside], np.float32(1e-6)), dtype=np.float32)
+    refilled = np.divide(
+        total[inside], weight[inside], out=np.zeros_like(deviation), where=weight[inside] > 0
+    )
+    return np.where(known, deviation, refilled)
 
 
 def _margins(length: int, window_px: int, step_px: int) -> tuple[int, int]:
@@ -106,19 +132,15 @@ def _batches(wanted: Mask, window_px: int, step_px: int) -> Iterator[list[tuple[
         yield corners[first : first + _BATCH]
 
 
-def _continued(windows: Floats, known: Mask) -> Floats:
+def _continued(windows: Floats, known: Mask, how: _Pass) -> Floats:
     """Return (n, size, size) tapered windows with their unknown pixels continued from the known ones."""
-    size = windows.shape[-1]
+    size = how.window_px
     penalty = _penalty(size)
+    strongest = (np.abs(fft.rfft2(windows)) / penalty).max(axis=(1, 2), keepdims=True)
     current = windows
-    thresholds = np.geomspace(1.0, _LAST_THRESHOLD, _STEPS, dtype=np.float32)
-    strongest: Any = None
-    for threshold in thresholds:
+    for threshold in np.geomspace(how.first_threshold, _LAST_THRESHOLD, how.steps, dtype=np.float32):
         spectrum = fft.rfft2(current)
-        strength = np.abs(spectrum) / penalty
-        if strongest is None:
-            strongest = np.maximum(strength.max(axis=(1, 2), keepdims=True), np.float32(1e-6))
-        ratio = threshold * strongest / np.maximum(strength, np.float32(1e-9))
+        ratio = threshold * strongest * penalty / np.maximum(np.abs(spectrum), np.float32(1e-9))
         # Garrote: nothing of what is below the threshold, nearly all of what is far above it.
         spectrum *= np.maximum(np.float32(0.0), np.float32(1.0) - ratio * ratio)
         current = np.where(known, windows, fft.irfft2(spectrum, s=(size, size)))
