@@ -385,9 +385,13 @@ class SqlInspectionStore(SqlInspectionReader):
         if _file_identity(self._database) != self._database_file:
             # SQLite would go on writing into a file that nobody will find again.
             raise DatabaseBusy(f"{self._database} was moved or replaced while the station runs")
-        with one_line_errors(self._database), Session(self._writing_engine) as session, session.begin():
-            with sealing(session, self._now()):
-                yield session
+        with (
+            one_line_errors(self._database),
+            Session(self._writing_engine) as session,
+            session.begin(),
+            sealing(session, self._now()),
+        ):
+            yield session
 
     @contextmanager
     def _stopping_on_failure(self) -> Iterator[None]:

@@ -16,17 +16,17 @@ from builders_storage import (
     station_store,
     white_reference,
 )
+from old_stations import take_back
 from pysqlite3 import dbapi2
 
 from qc_daemon.domain.calibration import CheckKind, CheckRun, CheckValue, ControlReset
 from qc_daemon.domain.control_charts import ChartPoint
 from qc_daemon.domain.errors import IntegrityError
 from qc_daemon.domain.reasons import Reason, ReasonCode
-from storage.database import database_url, open_writer
+from storage.database import database_url
 from storage.fsck import check_station
 from storage.history import run_query
 from storage.schema import current, newest_revision
-from storage.tables import Base
 
 WHITE = white_reference(102)
 SERIAL = SPECTROMETER.serial
@@ -183,7 +183,7 @@ def test_a_station_of_the_schema_before_keeps_its_data_and_can_be_checked(tmp_pa
     with station_store(station) as store:
         store.add_conclusion(store.add_acquisition(about).number, drawn)
     path = station / "qc.sqlite3"
-    _take_back_to_0002(path)
+    take_back(path, "0002")
     assert current(database_url(path)) == "0002"
     with station_store(station) as store:
         assert current(database_url(path)) == newest_revision()
@@ -194,26 +194,3 @@ def test_a_station_of_the_schema_before_keeps_its_data_and_can_be_checked(tmp_pa
     rows = run_query(database_url(path), "SELECT id, config_name, inspections FROM v_references", 5.0, 9).rows
     assert rows == ((WHITE.id, None, 1),)
     assert check_station(station).ok
-
-
-TABLES_OF_0002 = {
-    "instruments", "white_references", "acquisitions", "declared_fibres", "conclusions", "fibre_shares",
-    "reasons", "defects", "models", "conclusion_models", "reports", "open_work", "quarantine",
-    "station_events", "model_activations",
-}  # fmt: skip
-
-
-def _take_back_to_0002(path: Path) -> None:
-    """Make the database what the software before would have left: without the new tables."""
-    writer = open_writer(path, foreign_keys=False)
-    with writer.begin() as connection:
-        views = (
-            connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'view'").scalars().all()
-        )
-        for name in views:
-            connection.exec_driver_sql(f'DROP VIEW "{name}"')
-        for table in reversed(Base.metadata.sorted_tables):
-            if table.name not in TABLES_OF_0002:
-                connection.exec_driver_sql(f"DROP TABLE {table.name}")
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
-    writer.dispose()
