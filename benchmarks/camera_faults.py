@@ -25,7 +25,8 @@ from rich.table import Table
 from instruments.camera.mjpeg_http import MjpegHttpCamera
 from instruments.camera.scaled import MeasuredScaleCamera
 from instruments.emulators.process import EmulatorProcess
-from models.image_cleaner import ClassicalImageCleaner
+from models.filling_methods import TELEA
+from models.image_cleaner import DebrisCleaner
 from models.virtual_mill.micrographs import render_micrograph
 from qc_daemon.clock import SystemClock
 from qc_daemon.domain.errors import InstrumentError
@@ -34,7 +35,7 @@ from qc_daemon.domain.pixel_scale import PixelScale
 from qc_daemon.domain.ports import MicroscopeCamera
 from qc_daemon.domain.quality import FrameLimits, assess_cleaned, assess_frame
 
-CLOCK, LIMITS, CLEANER = SystemClock(), FrameLimits(), ClassicalImageCleaner("telea")
+CLOCK, LIMITS, CLEANER = SystemClock(), FrameLimits(), DebrisCleaner(TELEA)
 FIELDS = ({"cotton": 1.0}, {"polyester": 1.0}, {"wool": 1.0}, {"viscose": 0.5, "cotton": 0.5})
 FAULTS = (
     "frozen", "stale=30", "all_equal", "cut_jpeg", "garbage_part", "endless_part", "stall", "drop",

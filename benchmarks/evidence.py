@@ -24,7 +24,8 @@ from rich.table import Table
 
 from models.checkpoint import RELEASED, Checkpoint, load_checkpoint
 from models.composition_predictor import IsicPredictor
-from models.image_cleaner import ClassicalImageCleaner
+from models.filling_methods import TELEA
+from models.image_cleaner import DebrisCleaner
 from models.isic_net_config import IMAGE_STRIDE
 from models.preprocessing import ImageScale, on_grid
 from models.runtimes.opening import open_runtime
@@ -271,7 +272,7 @@ class _Remembering:
 
 def virtual_subjects(specimens: int, seed: int, scale: ImageScale | None) -> Iterator[Subject]:
     """Yield specimens of the virtual mill, with cleaned micrographs at the scale that a model reads."""
-    cleaner = ClassicalImageCleaner("telea")
+    cleaner = DebrisCleaner(TELEA)
     size_px, um_per_pixel = (scale.side_px + IMAGE_STRIDE, scale.um_per_pixel) if scale else (256, 1.0)
     for specimen in make_specimens(specimens, seed, size_px=size_px, um_per_pixel=um_per_pixel):
         scan, micrograph = specimen.scan, specimen.micrograph

@@ -20,7 +20,8 @@ from rich.table import Table
 from models.ascend_half_precision import LARGEST_HALF, HalfPrecisionRuntime
 from models.checkpoint import RELEASED, Checkpoint, load_checkpoint
 from models.composition_predictor import IsicPredictor
-from models.image_cleaner import ClassicalImageCleaner
+from models.filling_methods import TELEA
+from models.image_cleaner import DebrisCleaner
 from models.runtimes.onnx import OnnxRuntime
 from models.runtimes.runtime import Runtime, Tensors
 from models.training.dataset import Dataset
@@ -54,7 +55,7 @@ def half_precision_cost(checkpoint: Checkpoint, dataset: Dataset) -> HalfPrecisi
     """Evaluate a checkpoint on a dataset in either precision."""
     half_network = HalfPrecisionRuntime(onnx.load(checkpoint.onnx_path), all_tensors=True)
     single, half = _Watched(OnnxRuntime(checkpoint.onnx_path)), _Watched(half_network)
-    cleaner = ClassicalImageCleaner("telea")
+    cleaner = DebrisCleaner(TELEA)
     rows = [evaluate(IsicPredictor(checkpoint, one), cleaner, dataset)[0] for one in (single, half)]
     in_single, in_half = np.concatenate(single.shares), np.concatenate(half.shares)
     difference = 100.0 * np.abs(in_single - in_half)

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from models.debris_detector import find_debris, find_opaque_debris, find_stains
 from models.defect_detector import ClassicalDefectDetector, widest_opening_um
-from models.image_cleaner import ClassicalImageCleaner, fill_holes
+from models.filling_methods import FSR, SPARSE, TELEA, FillMethod
+from models.hole_filling import fill_holes
+from models.image_cleaner import DebrisCleaner
 from models.virtual_mill.endmembers import FIBRES
 from models.virtual_mill.micrographs import Micrograph, render_micrograph
 from models.virtual_mill.specimens import UM_PER_PIXEL
@@ -50,7 +52,7 @@ def main() -> None:
         report_masks("stained fabrics", find_debris, stains)
         report_masks("  of these, as stains", find_stains, stains)
     print("filling holes of debris size in clean fields: PSNR inside the hole, CPU time")
-    for method in ("telea", "fsr"):
+    for method in (TELEA, FSR, SPARSE):
         report_filling(method, clean[:60], [m.debris_mask for m in dirty[:60]])
     report_cleaner(dirty)
     print("defects")
@@ -89,22 +91,22 @@ def report_masks(name: str, find: Callable[[Pixels], Mask], pairs: Sequence[tupl
     )
 
 
-def report_filling(method: str, clean: Sequence[Micrograph], masks: Sequence[Mask]) -> None:
+def report_filling(method: FillMethod, clean: Sequence[Micrograph], masks: Sequence[Mask]) -> None:
     """Print how close filled pixels come to the truth that was under them."""
     errors, seconds = [], []
     for field, mask in zip(clean, masks, strict=True):
         if mask.any() and mask.mean() < 0.3:
             started = time.process_time()
-            filled = fill_holes(field.pixels, mask, method)  # type: ignore[arg-type]
+            filled = fill_holes(field.pixels, mask, method)
             seconds.append(time.process_time() - started)
             errors.append(np.mean((filled[mask].astype(float) - field.pixels[mask]) ** 2))
     psnr = 10.0 * np.log10(255.0**2 / np.array(errors))
-    print(f"  {method:<6} {np.mean(psnr):.1f} dB   {1e3 * np.mean(seconds):.0f} ms   of {len(errors)}")
+    print(f"  {method.name:<6} {np.mean(psnr):.1f} dB   {1e3 * np.mean(seconds):.0f} ms   of {len(errors)}")
 
 
 def report_cleaner(dirty: Sequence[Micrograph]) -> None:
     """Print the time of the station's cleaner on whole fields with debris."""
-    cleaner, seconds = ClassicalImageCleaner(), []
+    cleaner, seconds = DebrisCleaner(FSR), []
     for field in dirty[:60]:
         started = time.process_time()
         cleaner.clean(frame_of(field))
@@ -118,7 +120,7 @@ def report_defects(clean: Sequence[Micrograph]) -> None:
     wide_um = [widest_opening_um(image_of(field)) for field in clean]
     half, many, widest = np.percentile(wide_um, [50, 99, 100])
     print(f"  widest gap of clean virtual fields: {half:.0f} µm median, 99 % {many:.0f} µm, {widest:.0f} µm")
-    detector, cleaner = ClassicalDefectDetector(), ClassicalImageCleaner()
+    detector, cleaner = ClassicalDefectDetector(), DebrisCleaner(FSR)
     alarms = [bool(detector.find(cleaner.clean(frame_of(field)))) for field in clean]
     print(f"  false alarms on clean virtual fields: {sum(alarms)} of {len(alarms)}")
     for diameter_um in (300.0, 330.0, 360.0, 400.0):

@@ -20,7 +20,8 @@ from models.baselines.support_vectors import SupportVectors
 from models.baselines.training_median import TrainingMedian
 from models.baselines.unmixing import Unmixing
 from models.composition_predictor import IsicPredictor
-from models.image_cleaner import ClassicalImageCleaner
+from models.filling_methods import FSR
+from models.image_cleaner import DebrisCleaner
 from models.runtimes.opening import open_runtime
 from models.training.datasets import write_dataset
 from models.training.examples import common_grid, gather
@@ -91,9 +92,7 @@ class IsicNetContestant:
             checkpoint = train_isic_net([folder], Path(scratch) / "isic-net", seed=seed)
             predictor = IsicPredictor(checkpoint, open_runtime(checkpoint, "onnx"))
             try:
-                compositions = predict_dataset(
-                    predictor, ClassicalImageCleaner("fsr"), part(task.dataset, fold.test)
-                )
+                compositions = predict_dataset(predictor, DebrisCleaner(FSR), part(task.dataset, fold.test))
             finally:
                 predictor.close()
         return prediction_of(compositions, task.dataset.fibres)

@@ -16,7 +16,8 @@ import numpy as np
 
 from models.checkpoint import load_checkpoint
 from models.composition_predictor import IsicPredictor
-from models.image_cleaner import ClassicalImageCleaner
+from models.filling_methods import FSR
+from models.image_cleaner import DebrisCleaner
 from models.runtimes.opening import open_runtime
 from models.training.dataset import Dataset
 from models.training.datasets import read_dataset
@@ -52,7 +53,7 @@ def main() -> None:
         )
     checkpoint = load_checkpoint(arguments.out)
     predictor = IsicPredictor(checkpoint, open_runtime(checkpoint, "onnx"))
-    cleaner = ClassicalImageCleaner("fsr")
+    cleaner = DebrisCleaner(FSR)
     for name in TEST_SETS:
         dataset = read_dataset(arguments.work / name)
         for row in evaluate(predictor, cleaner, dataset):

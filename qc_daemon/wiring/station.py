@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from qc_daemon.clock import SystemClock, new_id
 from qc_daemon.config import Config
 from qc_daemon.daemon import Instruments, Workplace
-from qc_daemon.domain.ports import ImageCleaner, Line, MicroscopeCamera
+from qc_daemon.domain.ports import Line, MicroscopeCamera
 from qc_daemon.domain.quality import FrameLimits, ScanLimits
 from qc_daemon.domain.spectrum import Scan
 from qc_daemon.domain.verdict import TOLERANCES
 from qc_daemon.pipeline import Judges
 from qc_daemon.wiring.calibration_settings import configured_transfer, reference_limits, tile_on_request
 from qc_daemon.wiring.cameras import camera_of, flat_field
+from qc_daemon.wiring.cleaning import open_cleaner
 from qc_daemon.wiring.model_choice import chosen_checkpoint
 from qc_daemon.wiring.spectrometers import scan_decoders, spectrometer_of
 
@@ -86,7 +87,7 @@ def open_judges(config: Config, checkpoint: Path | None) -> Iterator[Judges]:
     limits = config.judgement
     with open_predictor(checkpoint or chosen_checkpoint(config), limits.runtime) as predictor:
         yield Judges(
-            cleaner=cleaner(),
+            cleaner=open_cleaner(),
             predictor=predictor,
             defect_detector=ClassicalDefectDetector(),
             tolerance=TOLERANCES[limits.tolerance],
@@ -99,13 +100,6 @@ def open_judges(config: Config, checkpoint: Path | None) -> Iterator[Judges]:
             clock=clock,
             new_id=new_id,
         )
-
-
-def cleaner() -> ImageCleaner:
-    """Return the image cleaner of this version."""
-    from models.image_cleaner import ClassicalImageCleaner
-
-    return ClassicalImageCleaner("fsr")
 
 
 def open_store(folder: Path) -> "SqlInspectionStore":

@@ -14,9 +14,10 @@ from typing import Any
 
 from qc_daemon.domain.errors import InputError
 from qc_daemon.domain.spectrum import REPLAYED_SERIAL, VIRTUAL_SERIAL
+from qc_daemon.wiring.cleaning import open_cleaner
 from qc_daemon.wiring.lines import read_scans, write_scans_as_tape
 from qc_daemon.wiring.spectrometers import EMULATORS, emulated_axis
-from qc_daemon.wiring.station import cleaner, open_predictor
+from qc_daemon.wiring.station import open_predictor
 
 _LINE_DEVICES = ("plc", "scanner")
 
@@ -81,7 +82,7 @@ def predict_isic(checkpoint: Path, folder: Path, out: Path) -> int:
 
     dataset = read_scans(folder)
     with open_predictor(checkpoint) as predictor:
-        predictions = predict_dataset(predictor, cleaner(), dataset)
+        predictions = predict_dataset(predictor, open_cleaner(), dataset)
         write_predictions(out, dataset, predictions)
     return len(dataset)
 
@@ -92,4 +93,4 @@ def evaluate_isic(checkpoint: Path, folder: Path) -> list[dict[str, Any]]:
 
     dataset = read_scans(folder)
     with open_predictor(checkpoint) as predictor:
-        return [asdict(row) for row in evaluate(predictor, cleaner(), dataset)]
+        return [asdict(row) for row in evaluate(predictor, open_cleaner(), dataset)]

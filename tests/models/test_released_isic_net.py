@@ -6,7 +6,8 @@ import pytest
 
 from models.checkpoint import RELEASED, load_checkpoint
 from models.composition_predictor import IsicPredictor
-from models.image_cleaner import ClassicalImageCleaner
+from models.filling_methods import TELEA
+from models.image_cleaner import DebrisCleaner
 from models.runtimes.opening import open_runtime
 from models.training.datasets import read_dataset
 from models.training.evaluate import evaluate
@@ -44,7 +45,7 @@ def test_on_virtual_specimens_the_image_helps_and_intervals_hold(
     predictor: IsicPredictor, tmp_path: Path
 ) -> None:
     dataset = write_mill(tmp_path / "mill", 60, 4711)
-    cleaner = ClassicalImageCleaner("telea")
+    cleaner = DebrisCleaner(TELEA)
     both = evaluate(predictor, cleaner, dataset)[0]
     alone = evaluate(predictor, cleaner, dataset, use_images=False)[0]
     assert both.mae_pp < alone.mae_pp
@@ -60,14 +61,14 @@ def test_a_bare_tile_is_no_fibre(predictor: IsicPredictor, tmp_path: Path) -> No
     empty = type(dataset)(**{
         name: getattr(dataset, name) for name in type(dataset).__dataclass_fields__
     } | {"absorbance": flat})  # fmt: skip
-    (answer,) = predict_dataset(predictor, ClassicalImageCleaner("telea"), empty, use_images=False)
+    (answer,) = predict_dataset(predictor, DebrisCleaner(TELEA), empty, use_images=False)
     assert answer.main_fibre == UNKNOWN
 
 
 def test_recorded_specimens_that_were_held_back_get_their_fibre(
     predictor: IsicPredictor, recorded: Path
 ) -> None:
-    cleaner = ClassicalImageCleaner("telea")
+    cleaner = DebrisCleaner(TELEA)
     expectations = (("swatches_test", 0.8, 5.0), ("garments", 1.0, 10.0), ("usgs", 0.9, 8.0))
     for name, least_accuracy, most_error_pp in expectations:
         row = evaluate(predictor, cleaner, read_dataset(recorded / name))[0]
@@ -79,13 +80,13 @@ def test_recorded_materials_that_are_not_of_the_model_are_unknown(
     predictor: IsicPredictor, recorded: Path
 ) -> None:
     dataset = read_dataset(recorded / "unknown")
-    answers = predict_dataset(predictor, ClassicalImageCleaner("telea"), dataset)
+    answers = predict_dataset(predictor, DebrisCleaner(TELEA), dataset)
     novel = np.array([answer.novel for answer in answers])
     for specimen in UNKNOWN_SWATCHES:
         assert novel[np.array(dataset.specimens) == specimen].mean() > 0.5, specimen
     garments = read_dataset(recorded / "garments")
     empty = [row for row, total in enumerate(garments.shares.sum(axis=1)) if total == 0]
-    views = predict_dataset(predictor, ClassicalImageCleaner("telea"), garments)
+    views = predict_dataset(predictor, DebrisCleaner(TELEA), garments)
     assert np.mean([views[row].novel for row in empty]) > 0.9
 
 
