@@ -33,6 +33,7 @@ class Covered:
         parts: tables whose rows belong to a row, each with its column that points at it and the rest of
             its key.
         blobs: columns that hold the hash of a blob.
+        is_file: whether a row names a file by `path` and `sha256`; the newest row of a path is the file.
         changes: whether a row may change; each change then gets an entry, and the newest counts.
     """
 
@@ -42,6 +43,7 @@ class Covered:
     actor: str | None = None
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     blobs: tuple[str, ...] = ()
+    is_file: bool = False
     changes: bool = False
 
 
@@ -57,25 +59,37 @@ def canonical_sha256(values: Mapping[str, Any]) -> str:
 
 def row_content(connection: Connection, table: str, covered: Covered, key: int) -> Values | None:
     """Return a row and its parts as one object; None if there is no such row."""
-    rows = _rows(connection, table, (covered.key,), key)
+    rows = rows_of(connection, table, (covered.key,), key)
     row = next(rows, None)
     if row is not None:
         for part, columns in covered.parts.items():
-            _set_part(row, part, _rows(connection, part, columns, key))
+            _set_part(row, part, rows_of(connection, part, columns, key))
     return row
 
 
 def all_contents(connection: Connection, table: str, covered: Covered) -> Iterator[tuple[int, Values]]:
     """Yield the key and the content of each row of a table, in the order of the keys."""
     parts = [
-        (part, _Groups(_rows(connection, part, columns), columns[0]))
+        (part, _Groups(rows_of(connection, part, columns), columns[0]))
         for part, columns in covered.parts.items()
     ]
-    for row in _rows(connection, table, (covered.key,)):
+    for row in rows_of(connection, table, (covered.key,)):
         key = row[covered.key]
         for part, groups in parts:
             _set_part(row, part, groups.of(key))
         yield key, row
+
+
+def rows_of(
+    connection: Connection, table: str, order: tuple[str, ...], key: int | None = None
+) -> Iterator[Values]:
+    """Yield rows as the driver gives them: all, or those whose first column of `order` is `key`."""
+    where = "" if key is None else f" WHERE {order[0]} = {key:d}"
+    query = text(f"SELECT * FROM {table}{where} ORDER BY {', '.join(order)}")  # noqa: S608 names of our tables
+    result = connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE})
+    names = tuple(result.keys())
+    for row in result:
+        yield dict(zip(names, row, strict=True))
 
 
 class _Groups:
@@ -100,18 +114,6 @@ def _set_part(row: Values, part: str, rows: Iterable[Values]) -> None:
     found = [{name: value for name, value in each.items() if value is not None} for each in rows]
     if found:
         row[part] = found
-
-
-def _rows(
-    connection: Connection, table: str, order: tuple[str, ...], key: int | None = None
-) -> Iterator[Values]:
-    """Yield rows as the driver gives them: all, or those whose first column of `order` is `key`."""
-    where = "" if key is None else f" WHERE {order[0]} = {key:d}"
-    query = text(f"SELECT * FROM {table}{where} ORDER BY {', '.join(order)}")  # noqa: S608 names of our tables
-    result = connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE})
-    names = tuple(result.keys())
-    for row in result:
-        yield dict(zip(names, row, strict=True))
 
 
 def _plain(value: object) -> object:
