@@ -16,7 +16,7 @@ from qc_daemon.domain.errors import InputError, IntegrityError, StoreUnavailable
 from storage.blobs import BlobStore
 from storage.database import database_path, database_url, one_line_errors, open_reader
 from storage.facts import AcquisitionFacts
-from storage.fsck_rows import RowCheck, StoredReport, check_rows
+from storage.fsck_rows import RowCheck, check_rows
 from storage.journal import EntryName, read_entry
 from storage.journal_entry import facts_sha256
 from storage.schema import require_newest_schema
@@ -78,7 +78,7 @@ def check_station(folder: Path, url: str | None = None) -> FsckReport:
     rows = _check_database(database_path(url or database_url(station.database)), files)
     if rows is not None:
         _check_whereabouts(files, rows)
-        _check_reports(folder, rows.reports, files)
+        _check_reports(folder, rows, files)
     blobs = _check_blobs(BlobStore(station.blobs), files, rows)
     rows = rows or RowCheck()
     problems = (*files.problems, *rows.problems)
@@ -159,10 +159,12 @@ def _check_whereabouts(files: _Files, rows: RowCheck) -> None:
             files.problems.append(f"acquisition {lost} is lost: neither in database, journal nor quarantine")
 
 
-def _check_reports(folder: Path, reports: list[StoredReport], files: _Files) -> None:
-    newest = {report.path: report for report in reports}  # in the order in which they were written
+def _check_reports(folder: Path, rows: RowCheck, files: _Files) -> None:
+    newest = {report.path: report for report in rows.reports}  # in the order in which they were written
     for report in newest.values():
         path = folder / report.path
+        if report.sha256 in rows.gone and not path.exists():
+            continue
         try:
             sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
@@ -180,10 +182,11 @@ def _check_blobs(blobs: BlobStore, files: _Files, rows: RowCheck | None) -> int:
         except (IntegrityError, StoreUnavailable) as error:
             files.problems.append(str(error))
     if rows is not None:
+        explained = stored | rows.gone
         files.problems += [
             f"{blobs.path_of(sha256)} is missing; {user} needs it"
             for sha256, user in rows.contents.items()
-            if sha256 not in stored and not blobs.path_of(sha256).exists()
+            if sha256 not in explained and not blobs.path_of(sha256).exists()
         ]
         orphans = len(stored - rows.contents.keys())
         if orphans:

@@ -9,12 +9,13 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from qc_daemon.domain.composition import Evidence
 from qc_daemon.domain.control_charts import IN_CONTROL
-from qc_daemon.domain.reasons import ReasonCode
+from qc_daemon.domain.reasons import JUDGEMENTS
 from qc_daemon.domain.verdict import judge
 from storage.acquisition_rows import acquisition_facts_of, label_of
 from storage.conclusion_rows import composition_of, tolerance_of, verdict_of
 from storage.journal_entry import facts_sha256
 from storage.open_work import Need, open_work
+from storage.retention_rows import gone_contents
 from storage.tables import (
     AcquisitionRow,
     CalibrationScanRow,
@@ -26,19 +27,6 @@ from storage.tables import (
 )
 
 _ROWS_AT_ONCE = 500
-# Reasons that the judgement itself gives; all others are findings that it was given.
-_JUDGEMENTS = frozenset(
-    {
-        ReasonCode.NO_LABEL,
-        ReasonCode.NOVEL,
-        ReasonCode.FIBRE_OUTSIDE_MODEL,
-        ReasonCode.WITHIN_TOLERANCE,
-        ReasonCode.OUTSIDE_TOLERANCE,
-        ReasonCode.UNDECIDED_WITHIN_UNCERTAINTY,
-        ReasonCode.UNDECLARED_FIBRE,
-        ReasonCode.ONE_SIDED,
-    }
-)
 _NO_EVIDENCE = Evidence(
     np.zeros((0, 0), np.float32), np.zeros((0, 0), np.bool_), np.zeros(1), np.zeros(0, np.float32)
 )
@@ -60,12 +48,14 @@ class RowCheck:
     Attributes:
         numbers: hash of the facts by station number.
         contents: what needs a blob, by the blob's hash.
+        gone: hashes of contents that retention let go.
         quarantined: file names.
         reports: oldest first.
     """
 
     numbers: dict[int, str] = field(default_factory=dict)
     contents: dict[str, str] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
     quarantined: set[str] = field(default_factory=set)
     reports: list[StoredReport] = field(default_factory=list)
     conclusions: int = 0
@@ -85,6 +75,7 @@ def check_rows(session: Session) -> RowCheck:
         except ValueError as error:  # a time or a code that this software never writes
             check.problems.append(f"database: a row cannot be read: {error}")
     check.problems += _open_work_problems(session)
+    check.gone = gone_contents(session)
     check.quarantined.update(session.scalars(select(QuarantineRow.file_name)))
     reports = select(ConclusionRow.acquisition_number, ReportRow.path, ReportRow.sha256).join(
         ReportRow, ReportRow.conclusion_sequence == ConclusionRow.sequence
@@ -182,7 +173,7 @@ def _conclusion_problems(row: ConclusionRow) -> Iterator[str]:
     except ValueError as error:
         yield str(error)
         return
-    findings = [reason for reason in verdict.reasons if reason.code not in _JUDGEMENTS]
+    findings = [reason for reason in verdict.reasons if reason.code not in JUDGEMENTS]
     expected = judge(composition, label_of(row.acquisition), tolerance_of(row), findings).outcome
     if expected is not verdict.outcome:
         yield f"its verdict is {verdict.outcome}, but its shares and label give {expected}"

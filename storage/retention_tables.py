@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.tables import Base
@@ -19,7 +19,7 @@ class RetiredContentRow(Base):
     __tablename__ = "retired_contents"
     __table_args__ = (
         CheckConstraint("kind IN ('raw', 'image', 'report')", "kind"),
-        UniqueConstraint("sha256", "path"),
+        Index(None, "sha256"),
         _STRICT,
     )
 

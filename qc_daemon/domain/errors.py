@@ -2,6 +2,7 @@
 
     QcError                     1  the work was done and the answer is no
     ├── IntegrityError          1  stored facts do not agree with their hashes or with one another
+    ├── Retired                 1  bytes that retention let go; their hash and the rule are kept
     ├── InputError              2  something that the user gave is wrong
     │   ├── ConfigError            a key of the configuration
     │   ├── LabelError             a declared label that cannot be read
@@ -17,6 +18,7 @@
         │   ├── DeviceBusy         the device said "busy"
         │   └── DeviceFault        the device reported an error of its own
         ├── InferenceUnavailable   the inference worker died or hangs
+        ├── ChildUnavailable       a child process of the station is out of restarts
         ├── ReportFailed           the renderer failed or took too long
         └── StoreUnavailable       the database is down, locked or of a newer schema
 
@@ -34,6 +36,10 @@ class QcError(Exception):
 
 class IntegrityError(QcError):
     """Stored facts disagree with their hashes or with one another."""
+
+
+class Retired(QcError):
+    """Bytes that retention let go: the message says when and by which rule."""
 
 
 class InputError(QcError):
@@ -98,6 +104,10 @@ class DeviceFault(InstrumentError):
 
 class InferenceUnavailable(Unavailable):
     """The inference worker died, hangs, or used up its restarts."""
+
+
+class ChildUnavailable(Unavailable):
+    """A child process of the station died or hung more often than it may."""
 
 
 class ReportFailed(Unavailable):

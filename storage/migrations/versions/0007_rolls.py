@@ -9,9 +9,22 @@ down_revision = "0006"
 
 def upgrade() -> None:
     """Views are drawn anew by every migration; tables of this revision are created here."""
+    _extend_rules()
     _create_roll_orders()
     _create_retention()
     _create_period_reports()
+
+
+def _extend_rules() -> None:
+    """Keep all that a rule says with each conclusion; those of before have nothing to say here."""
+    for name, kind in (
+        ("trace_component_percent", sa.REAL),
+        ("undeclared_limit_percent", sa.REAL),
+        ("undeclared_limit_included", sa.Integer),
+        ("undeclared_left_out", sa.Integer),
+        ("label_basis", sa.Text),
+    ):
+        op.add_column("conclusions", sa.Column(name, kind))
 
 
 def _create_roll_orders() -> None:
@@ -34,9 +47,9 @@ def _create_retention() -> None:
         sa.Column("size_bytes", sa.Integer, nullable=False),
         *(sa.Column(name, sa.Text, nullable=False) for name in ("rule", "retired_at")),
         sa.CheckConstraint("kind IN ('raw', 'image', 'report')", "kind"),
-        sa.UniqueConstraint("sha256", "path"),
         sqlite_strict=True,
     )
+    op.create_index(None, "retired_contents", ["sha256"])
     op.create_table(
         "lot_holds",
         sa.Column("sequence", sa.Integer, primary_key=True),
