@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from qc_daemon.domain.calibration import CalibrationStanding, CheckKind, LastCalibration
 from qc_daemon.domain.control_charts import ChartPoint
-from qc_daemon.domain.errors import InputError
+from qc_daemon.domain.errors import InputError, IntegrityError, Retired
 from qc_daemon.domain.inspection import Acquisition, Conclusion, ReportFile
 from qc_daemon.domain.spectrum import Scan, WhiteReference
 from qc_daemon.domain.verdict import Outcome
@@ -27,6 +27,7 @@ from storage.database import database_path, database_url, one_line_errors, open_
 from storage.facts import AcceptedEntry, Decoders, contents_by_sha256, restore, restore_reference
 from storage.journal import EntryName, Journal, read_entry
 from storage.open_work import open_work
+from storage.retention_rows import retired_rule
 from storage.schema import require_newest_schema
 from storage.station_events import Alarm, active_alarms
 from storage.station_folder import StationFolder
@@ -135,6 +136,7 @@ class SqlInspectionReader:
         Raises:
             InputError: no acquisition has that number.
             IntegrityError: its bytes are missing or damaged.
+        Retired: retention let them go.
         """
         waiting = self._waiting_entry(number)
         if waiting is not None:
@@ -142,7 +144,7 @@ class SqlInspectionReader:
             return restore(waiting.facts, contents.__getitem__, self._decoders)
         with self._reading() as session:
             facts = acquisition_facts_of(_acquisition_row(session, number))
-        return restore(facts, self._blobs.read, self._decoders)
+        return restore(facts, self._read_content, self._decoders)
 
     def load_conclusion(self, number: int) -> Conclusion:
         """Return the current (newest) conclusion of an acquisition.
@@ -158,7 +160,7 @@ class SqlInspectionReader:
                 raise InputError(f"inspection {number} is UNDECIDED; expected one with a conclusion")
             current = conclusions[-1]
             frame = self.load_acquisition(number).frame if current.mask_sha256 else None
-            return conclusion_of(current, frame, self._blobs.read)
+            return conclusion_of(current, frame, self._read_content)
 
     def current_reference(self, serial: str) -> WhiteReference | None:
         """Return the newest white reference of an instrument, or None."""
@@ -238,6 +240,18 @@ class SqlInspectionReader:
                 for report in (current.reports if current else ())
             ),
         )
+
+    def _read_content(self, sha256: str) -> bytes:
+        """Return a stored content; Retired says when and why its bytes went."""
+        try:
+            return self._blobs.read(sha256)
+        except IntegrityError:
+            with self._reading() as session:
+                gone = retired_rule(session, sha256)
+            if gone is None or self._blobs.path_of(sha256).exists():
+                raise
+            rule, at = gone
+            raise Retired(f"content {sha256} was retired on {at:%Y-%m-%d}: {rule}") from None
 
     def _waiting_entry(self, number: int) -> AcceptedEntry | None:
         path = self._journal.path_of(number)
