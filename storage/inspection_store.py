@@ -295,6 +295,12 @@ class SqlInspectionStore(SqlInspectionReader):
         with self._exclusive, self._stopping_on_failure(), self._writing() as session:
             yield session
 
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """Nothing else is written to the station meanwhile, neither rows nor blobs."""
+        with self._exclusive:
+            yield
+
     def _drain(self, fresh: Mapping[Path, AcceptedEntry]) -> Drained:
         """Drain the journal; `fresh` entries were just written and need not be read again."""
         stored: list[int] = []
