@@ -17,6 +17,7 @@ from qc_daemon.domain.calibration import CalibrationStanding, CheckKind, LastCal
 from qc_daemon.domain.control_charts import ChartPoint
 from qc_daemon.domain.errors import InputError, IntegrityError, Retired
 from qc_daemon.domain.inspection import Acquisition, Conclusion, ReportFile
+from qc_daemon.domain.ledger import LedgerHead
 from qc_daemon.domain.spectrum import Scan, WhiteReference
 from qc_daemon.domain.verdict import Outcome
 from storage.acquisition_rows import acquisition_facts_of, reference_facts_of
@@ -26,7 +27,10 @@ from storage.conclusion_rows import conclusion_of
 from storage.database import database_path, database_url, one_line_errors, open_reader
 from storage.facts import AcceptedEntry, Decoders, contents_by_sha256, restore, restore_reference
 from storage.journal import EntryName, Journal, read_entry
+from storage.ledger import head
+from storage.ledger_tables import LedgerRow
 from storage.open_work import open_work
+from storage.recorded_reports import RecordedReport, find_report
 from storage.retention_rows import retired_rule
 from storage.schema import require_newest_schema
 from storage.station_events import Alarm, active_alarms
@@ -214,6 +218,29 @@ class SqlInspectionReader:
         """Return the alarms that came and did not go yet, oldest first."""
         with self._reading() as session:
             return active_alarms(session)
+
+    def ledger_head(self) -> LedgerHead:
+        """Return the newest entry of the ledger.
+
+        Raises:
+            IntegrityError: the ledger is empty, which it never is by itself.
+        """
+        with self._reading() as session:
+            newest = head(session.connection())
+        if newest is None:
+            raise IntegrityError(f"{self._database}: the ledger is empty; expected at least its first entry")
+        return newest
+
+    def ledger_entry(self, sequence: int) -> LedgerHead | None:
+        """Return the entry of that number, as it would have been the head once; None if there is none."""
+        with self._reading() as session:
+            row = session.get(LedgerRow, sequence) if sequence <= _MAX_NUMBER else None
+            return None if row is None else LedgerHead(row.sequence, row.sha256)
+
+    def find_report(self, sha256: str) -> RecordedReport | None:
+        """Return what is recorded of the report whose bytes have that SHA-256; None if nothing is."""
+        with self._reading() as session:
+            return find_report(session, sha256)
 
     def _summaries(self, condition: ColumnElement[bool]) -> tuple[InspectionSummary, ...]:
         reports = selectinload(AcquisitionRow.conclusions).selectinload(ConclusionRow.reports)

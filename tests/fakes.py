@@ -23,6 +23,7 @@ from qc_daemon.domain.inspection import (
 from qc_daemon.domain.quality import FrameLimits, ScanLimits
 from qc_daemon.domain.reasons import Reason
 from qc_daemon.domain.reference_validity import ReferenceLimits
+from qc_daemon.domain.ledger import LedgerHead
 from qc_daemon.domain.spectrum import (
     InstrumentIdentity,
     ReflectanceTile,
@@ -192,6 +193,9 @@ class MemoryStore:
     def clear_alarm(self, code: str, subject: str) -> None:
         self._require_database()
         self.alarms.pop(code, None)
+
+    def ledger_head(self) -> LedgerHead:
+        return LedgerHead(1 + len(self.acquisitions), "0" * 64)
 
     def accepted_as(self, specimen_id: str) -> int | None:
         self._require_database()

@@ -24,6 +24,7 @@ from qc_daemon.domain.inspection import (
     ReportFile,
     Specimen,
 )
+from qc_daemon.domain.ledger import LedgerHead
 from qc_daemon.domain.line import Cue, LineHealth, NoVerdict, StationState
 from qc_daemon.domain.reasons import Reason
 from qc_daemon.domain.spectrum import (
@@ -261,6 +262,10 @@ class InspectionStore(ReferenceStore, Protocol):
 
     def clear_alarm(self, code: str, subject: str) -> None:
         """Record that an alarm went, if it is active."""
+        ...
+
+    def ledger_head(self) -> LedgerHead:
+        """Return the newest entry of the ledger: its hash stands for everything recorded so far."""
         ...
 
     def accepted_as(self, specimen_id: str) -> int | None:
