@@ -3,23 +3,47 @@
 Heavy packages are imported where they are used, so that a command starts at once.
 """
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qc_daemon.domain.ports import ImageCleaner
 
 if TYPE_CHECKING:
     from models.filling_methods import FillMethod, MethodName
+    from models.folder_cleaning import FolderCleaner
 
 
 def open_cleaner() -> ImageCleaner:
     """Return the image cleaner of this version."""
+    from models.filling_methods import SPARSE
     from models.image_cleaner import DebrisCleaner
 
-    return DebrisCleaner(open_method("sparse"))
+    return DebrisCleaner(SPARSE)
 
 
-def open_method(name: "MethodName") -> "FillMethod":
-    """Return a method by its name."""
-    from models.filling_methods import classical_method
+def folder_cleaner(
+    images: Path, masks: Path | None, out: Path, method: "MethodName", say: Callable[[str], None]
+) -> "FolderCleaner":
+    """Return what cleans a folder of pictures.
 
-    return classical_method(name)
+    Args:
+        images: folder of pictures.
+        masks: folder of their masks; None to look for debris.
+        out: folder to write to.
+        method: what fills the holes.
+        say: tells a person that the network is not there.
+    """
+    from instruments.camera.image_codec import decode_image
+    from models.folder_cleaning import FolderCleaner
+
+    return FolderCleaner(images, masks, out, _method(method, say), decode_image)
+
+
+def _method(name: "MethodName", say: Callable[[str], None]) -> "FillMethod":
+    from models.filling_methods import SPARSE, classical_method
+
+    if name != "pmpn":
+        return classical_method(name)
+    say("qc-daemon: no checkpoint of PMPN is there; holes are filled by the method sparse")
+    return SPARSE

@@ -1,0 +1,64 @@
+"""The command clean: debris out of a folder of pictures."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from qc_daemon.commands.output import say
+from qc_daemon.domain.errors import InputError
+from qc_daemon.wiring import cleaning as wiring
+
+
+class Method(StrEnum):
+    """What fills holes."""
+
+    PMPN = "pmpn"
+    SPARSE = "sparse"
+    FSR = "fsr"
+    TELEA = "telea"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(clean)
+
+
+def clean(
+    images: Annotated[Path, typer.Option(help="Folder of PNG, JPEG or TIFF images.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to; never that of the images.")],
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of masks of the same stems, not zero = hole; debris is looked for if not given."
+        ),
+    ] = None,
+    method: Annotated[Method, typer.Option(help="What fills the holes.")] = Method.PMPN,
+) -> None:
+    """Fill debris in images; known pixels stay bit-identical, images without any are copied.
+
+    An image that cannot be cleaned is named on stderr, the others are done, and the exit status is 2.
+    """
+    cleaner = wiring.folder_cleaner(images, masks, out, method.value, say)
+    for mask in cleaner.masks_without_image:
+        say(f"qc-daemon: {mask}: belongs to no image of {images}")
+    failed, filled = 0, 0
+    shown = track(cleaner.run(), "cleaning", total=len(cleaner), console=_terminal(), transient=True,
+                  disable=not sys.stderr.isatty())  # fmt: skip
+    for cleaned in shown:
+        if cleaned.problem is not None:
+            failed += 1
+            say(f"qc-daemon: {cleaned.problem}")
+        filled += cleaned.filled_percent > 0.0
+    done = len(cleaner) - failed
+    typer.echo(f"{done} of {len(cleaner)} images in {out}: {filled} filled, {done - filled} copied")
+    if failed:
+        raise typer.Exit(InputError.exit_status)
+
+
+def _terminal() -> Console:
+    return Console(stderr=True)
