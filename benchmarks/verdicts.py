@@ -22,8 +22,9 @@ from models.training.predict import predict_dataset
 from models.validity import ValidityRange, outside_range
 from models.virtual_mill.specimens import write_mill
 from qc_daemon.domain.composition import Composition
+from qc_daemon.domain.rules import TOLERANCES, Tolerance
 from qc_daemon.domain.spectrum import VIRTUAL_SERIAL, InstrumentIdentity
-from qc_daemon.domain.verdict import TOLERANCES, Outcome, Tolerance, judge
+from qc_daemon.domain.verdict import Outcome, judge
 from qc_daemon.wiring.lines import falsified, whole_percent_label
 from qc_daemon.wiring.station import cleaner, open_predictor, released_checkpoint
 

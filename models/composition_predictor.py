@@ -22,9 +22,9 @@ from models.validity import ValidityRange, outside_range
 from qc_daemon.domain.composition import REGION_UM, UNKNOWN, Composition, Evidence, FibreShare
 from qc_daemon.domain.image import CleanedImage
 from qc_daemon.domain.inspection import ModelVersion
+from qc_daemon.domain.label import DeclaredLabel
 from qc_daemon.domain.reasons import Reason, ReasonCode
 from qc_daemon.domain.spectrum import InstrumentIdentity, Spectrum
-from qc_daemon.domain.verdict import DeclaredLabel
 
 UNREADABLE_NOVELTY = 1000.0  # stands for "cannot be read at all"; the limit is 1
 # A fibre whose presence the network puts below this gets no share; chosen on validation specimens,

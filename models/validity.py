@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from qc_daemon.domain.composition import Composition
+from qc_daemon.domain.label import DeclaredLabel
 from qc_daemon.domain.reasons import Reason, ReasonCode
 from qc_daemon.domain.spectrum import REPLAYED_SERIAL, VIRTUAL_SERIAL, InstrumentIdentity
-from qc_daemon.domain.verdict import DeclaredLabel
 
 VIRTUAL_MILL = "virtual"  # the instrument that a simulated dataset names
 UNNAMED = ""  # the type of instrument of rows that do not say what measured them

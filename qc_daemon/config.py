@@ -10,7 +10,15 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,7 +27,8 @@ from pydantic_settings import (
 )
 
 from qc_daemon.domain.errors import ConfigError, LabelError
-from qc_daemon.domain.verdict import TOLERANCES, parse_label
+from qc_daemon.domain.label import parse_label
+from qc_daemon.domain.rules import rule_named
 
 DEFAULT_FILE = Path("qc.toml")
 
@@ -209,7 +218,13 @@ class JudgementSection(_Section):
     runtime: Literal["onnx", "ascend_acl"] = Field(
         "onnx", description="What computes: onnx (this processor) or ascend_acl (model.om on an Ascend 310)."
     )
-    tolerance: str = Field("GB/T 29862-2013", description="Rule of the judgement: " + " or ".join(TOLERANCES))
+    rule: str = Field(
+        "gb-t-29862-2013",
+        validation_alias=AliasChoices("rule", "tolerance"),
+        description="Rule of the judgement: gb-t-29862-2013, gb-t-29862-2013-fillings, eu-1007-2011, "
+        "eu-1007-2011-carded, or the .toml file of a customer's rule (docs/judgement.md). "
+        "`tolerance` is its older name.",
+    )
     max_reference_age_min: float = Field(
         60.0,
         gt=0,
@@ -219,11 +234,13 @@ class JudgementSection(_Section):
         30.0, gt=0, le=100, description="Above this share of debris a micrograph is not measurable, percent."
     )
 
-    @field_validator("tolerance")
+    @field_validator("rule")
     @classmethod
     def _known_rule(cls, name: str) -> str:
-        if name not in TOLERANCES:
-            raise ValueError("expected " + " or ".join(f'"{known}"' for known in TOLERANCES))
+        try:
+            rule_named(name)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
         return name
 
 

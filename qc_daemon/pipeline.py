@@ -36,6 +36,7 @@ from qc_daemon.domain.quality import (
 )
 from qc_daemon.domain.reasons import Reason, ReasonCode
 from qc_daemon.domain.reference_validity import ReferenceLimits, reference_validity
+from qc_daemon.domain.rules import Tolerance
 from qc_daemon.domain.spectrum import (
     InstrumentIdentity,
     Scan,
@@ -44,7 +45,7 @@ from qc_daemon.domain.spectrum import (
     absorbance_spectrum,
 )
 from qc_daemon.domain.transfer import Transfer, transferred
-from qc_daemon.domain.verdict import Tolerance, judge
+from qc_daemon.domain.verdict import judge
 
 T = TypeVar("T")
 

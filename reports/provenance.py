@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from qc_daemon.domain.image import Frame
 from qc_daemon.domain.inspection import Acquisition, Conclusion
+from qc_daemon.domain.rules import Tolerance
 from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, WhiteReference
-from qc_daemon.domain.verdict import Tolerance
 from reports import provenance_wording as wording
 from reports.record import sha256
 from reports.wording import COMMA, Language, term

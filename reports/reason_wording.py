@@ -254,6 +254,51 @@ _REASONS: Mapping[ReasonCode, tuple[Words, Words]] = {
             "测得 {value:.1f} %，允差 {limit:.1f} 个百分点", "measured {value:.1f} %, allowed {limit:.1f} pp"
         ),
     ),
+    ReasonCode.UNDECLARED_TOTAL: (
+        Words("未标明的纤维合计超出允差", "Fibres that are not declared are too much together"),
+        Words("合计 {value:.1f} %，允差 {limit:.1f} %", "{value:.1f} % together, allowed {limit:.1f} %"),
+    ),
+    ReasonCode.DECLARED_ABSENT: (
+        Words("{subject}：标签已标明，但未检出", "{subject}: declared but not there"),
+        Words("标签 {limit:.1f} %", "declared {limit:.1f} %"),
+    ),
+    ReasonCode.DECLARED_UNSEEN: (
+        Words(
+            "{subject}：标签标明的少量纤维不能确认存在",
+            "{subject}: the little that is declared may be absent",
+        ),
+        Words("标签 {limit:.1f} %", "declared {limit:.1f} %"),
+    ),
+    ReasonCode.BASIS_UNKNOWN: (
+        Words(
+            "质量基准不明（{subject}），无法与标签比较",
+            "The shares are on a mass basis that cannot be compared with a label ({subject})",
+        ),
+        _NO_FIGURES,
+    ),
+    ReasonCode.REGAIN_UNKNOWN: (
+        Words(
+            "{subject}：没有公定回潮率数据，无法换算到标签的质量基准",
+            "{subject}: no regain is on file to convert it to the mass basis of the label",
+        ),
+        _NO_FIGURES,
+    ),
+    ReasonCode.TOO_FEW_SPECIMENS: (
+        Words("可用样品数少于抽样方案", "Fewer usable specimens than the plan asks for"),
+        Words("{value:.0f} 个，需要 {limit:.0f} 个", "{value:.0f} of {limit:.0f}"),
+    ),
+    ReasonCode.TOO_FEW_ROLLS: (
+        Words("检验的卷数少于抽样方案", "Fewer rolls than the plan asks for"),
+        Words("{value:.0f} 卷，需要 {limit:.0f} 卷", "{value:.0f} of {limit:.0f}"),
+    ),
+    ReasonCode.LABELS_DIFFER: (
+        Words("样品的标签成分不一致", "The specimens do not have the same declared label"),
+        _NO_FIGURES,
+    ),
+    ReasonCode.SPECIMENS_FAILED: (
+        Words("个别样品不合格，批内不均匀", "Single specimens failed: they are not alike"),
+        Words("{limit:.0f} 个中有 {value:.0f} 个", "{value:.0f} of {limit:.0f}"),
+    ),
 }
 
 _FULL_STOP = Words("。", ".")

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from qc_daemon.domain.composition import Composition, FibreShare
+from qc_daemon.domain.label import DeclaredLabel
 from qc_daemon.domain.reasons import ReasonCode
-from qc_daemon.domain.verdict import DeclaredLabel, Tolerance, Verdict
+from qc_daemon.domain.rules import Tolerance
+from qc_daemon.domain.verdict import Verdict
 from reports import certificate_wording as wording
 from reports.charts import ShareBar, share_bar
 from reports.wording import Language, fibre_name

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from qc_daemon.domain.composition import UNKNOWN
+from qc_daemon.domain.fibres import FIBRES
 from qc_daemon.domain.verdict import Outcome
 
 Language = Literal["zh", "en"]
@@ -30,16 +31,7 @@ OUTCOMES: Mapping[Outcome, Words] = {
 }
 
 _FIBRES: Mapping[str, Words] = {
-    "cotton": Words("棉", "Cotton"),
-    "linen": Words("亚麻", "Linen"),
-    "nylon": Words("锦纶", "Nylon"),
-    "polyester": Words("涤纶", "Polyester"),
-    "viscose": Words("粘纤", "Viscose"),
-    "wool": Words("羊毛", "Wool"),
-    "acrylic": Words("腈纶", "Acrylic"),
-    "acetate": Words("醋纤", "Acetate"),
-    "silk": Words("蚕丝", "Silk"),
-    "elastane": Words("氨纶", "Elastane"),
+    **{fibre.name: Words(fibre.zh, fibre.en.capitalize()) for fibre in FIBRES},
     UNKNOWN: Words("未知", "unknown"),
 }
 
@@ -47,6 +39,8 @@ _TERMS: Mapping[str, Words] = {
     # mass bases
     "dry mass": Words("净干质量", "dry mass"),
     "conventional regain": Words("公定回潮率质量", "with conventional regain"),
+    "agreed allowances": Words("按欧盟商定回潮率计的质量", "with agreed allowances (EU 1007/2011)"),
+    "as labelled, percent by mass": Words("与标签相同的基准", "as labelled"),
     # kinds and severities of defects
     "hole": Words("破洞", "hole"),
     "stain": Words("污渍", "stain"),

@@ -5,8 +5,8 @@ from sqlalchemy.orm import Session
 
 from qc_daemon.domain.errors import IntegrityError
 from qc_daemon.domain.inspection import Specimen
+from qc_daemon.domain.label import DeclaredFibre, DeclaredLabel
 from qc_daemon.domain.spectrum import InstrumentIdentity
-from qc_daemon.domain.verdict import DeclaredFibre, DeclaredLabel
 from storage.facts import AcquisitionFacts, FrameFacts, ReferenceFacts
 from storage.journal_entry import facts_sha256
 from storage.tables import AcquisitionRow, DeclaredFibreRow, InstrumentRow, WhiteReferenceRow

@@ -10,7 +10,8 @@ from qc_daemon.domain.errors import IntegrityError
 from qc_daemon.domain.image import CleanedImage, Frame
 from qc_daemon.domain.inspection import Conclusion, Defect, ModelVersion
 from qc_daemon.domain.reasons import Reason, ReasonCode
-from qc_daemon.domain.verdict import Outcome, Tolerance, Verdict
+from qc_daemon.domain.rules import Tolerance
+from qc_daemon.domain.verdict import Outcome, Verdict
 from storage.conclusion_contents import ConclusionContents, cleaned_image, evidence_from_npz
 from storage.facts import ReadContent, content_sha256
 from storage.tables import (
@@ -43,6 +44,11 @@ def conclusion_row(conclusion: Conclusion, contents: ConclusionContents) -> Conc
         max_deviation_pp=float(tolerance.max_deviation_pp),
         minor_component_percent=float(tolerance.minor_component_percent),
         minor_deviation_pp=float(tolerance.minor_deviation_pp),
+        trace_component_percent=float(tolerance.trace_component_percent),
+        undeclared_limit_percent=tolerance.undeclared_limit_percent,
+        undeclared_limit_included=tolerance.undeclared_limit_included,
+        undeclared_left_out=tolerance.undeclared_left_out,
+        label_basis=tolerance.basis,
         reasons=[_reason_row(*item) for item in enumerate(conclusion.verdict.reasons)],
         defects=[_defect_row(*item) for item in enumerate(conclusion.defects)],
     )
@@ -140,6 +146,11 @@ def tolerance_of(row: ConclusionRow) -> Tolerance:
         max_deviation_pp=row.max_deviation_pp,
         minor_component_percent=row.minor_component_percent,
         minor_deviation_pp=row.minor_deviation_pp,
+        trace_component_percent=row.trace_component_percent or 0.0,
+        undeclared_limit_percent=row.undeclared_limit_percent,
+        undeclared_limit_included=row.undeclared_limit_included is not False,
+        undeclared_left_out=bool(row.undeclared_left_out),
+        basis=row.label_basis or "",
     )
 
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from qc_daemon.domain.errors import InputError, StoreUnavailable
 from qc_daemon.domain.image import Frame
 from qc_daemon.domain.inspection import Acquisition, Specimen
+from qc_daemon.domain.label import DeclaredFibre, DeclaredLabel
 from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, WhiteReference
-from qc_daemon.domain.verdict import DeclaredFibre, DeclaredLabel
 from storage.timestamps import in_utc
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -18,8 +18,8 @@ from typing import Any
 
 from qc_daemon.domain.errors import InputError, IntegrityError, StoreUnavailable
 from qc_daemon.domain.inspection import Specimen
+from qc_daemon.domain.label import DeclaredFibre, DeclaredLabel
 from qc_daemon.domain.spectrum import InstrumentIdentity
-from qc_daemon.domain.verdict import DeclaredFibre, DeclaredLabel
 from storage.facts import AcceptedEntry, AcquisitionFacts, FrameFacts, ReferenceFacts
 from storage.timestamps import utc_moment, utc_text
 

@@ -218,6 +218,12 @@ class ConclusionRow(Base):
     max_deviation_pp: Mapped[float]
     minor_component_percent: Mapped[float]
     minor_deviation_pp: Mapped[float]
+    # None in conclusions of before rules had these
+    trace_component_percent: Mapped[float | None]
+    undeclared_limit_percent: Mapped[float | None]
+    undeclared_limit_included: Mapped[bool | None]
+    undeclared_left_out: Mapped[bool | None]
+    label_basis: Mapped[str | None]
 
     acquisition: Mapped[AcquisitionRow] = relationship(back_populates="conclusions")
     shares: Mapped[list["FibreShareRow"]] = relationship(order_by="FibreShareRow.position")

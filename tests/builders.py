@@ -9,6 +9,7 @@ import numpy as np
 from qc_daemon.domain.composition import Composition, Evidence, FibreShare
 from qc_daemon.domain.image import Frame
 from qc_daemon.domain.inspection import Acquisition, Specimen
+from qc_daemon.domain.label import parse_label
 from qc_daemon.domain.spectrum import (
     InstrumentIdentity,
     Scan,
@@ -16,7 +17,6 @@ from qc_daemon.domain.spectrum import (
     ScanSettings,
     WhiteReference,
 )
-from qc_daemon.domain.verdict import parse_label
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 NANO = InstrumentIdentity("nirscan-nano", "NIRscan Nano", "6460024", "2.1.0")
@@ -87,7 +87,7 @@ def a_composition(shares: dict[str, tuple[float, float, float]], **changes: Any)
         main_fibre=max(shares, key=lambda name: shares[name][1]),
         novelty=0.1,
         novelty_limit=1.0,
-        basis="dry mass",
+        basis="as labelled, percent by mass",
         interval_coverage=0.9,
         evidence=evidence,
     )

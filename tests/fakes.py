@@ -20,10 +20,12 @@ from qc_daemon.domain.inspection import (
     ReportFile,
     Specimen,
 )
+from qc_daemon.domain.label import DeclaredLabel, parse_label
 from qc_daemon.domain.quality import FrameLimits, ScanLimits
 from qc_daemon.domain.reasons import Reason
 from qc_daemon.domain.reference_validity import ReferenceLimits
 from qc_daemon.domain.ledger import LedgerHead
+from qc_daemon.domain.rules import TOLERANCES
 from qc_daemon.domain.spectrum import (
     InstrumentIdentity,
     ReflectanceTile,
@@ -32,7 +34,6 @@ from qc_daemon.domain.spectrum import (
     Spectrum,
     WhiteReference,
 )
-from qc_daemon.domain.verdict import TOLERANCES, DeclaredLabel, parse_label
 from qc_daemon.pipeline import Judges
 
 

@@ -13,9 +13,9 @@ from instruments.line.device_thread import DeviceThread
 from instruments.line.unheard import UnheardTrigger
 from instruments.transport import ByteLink
 from qc_daemon.domain.inspection import Specimen
+from qc_daemon.domain.label import DeclaredLabel
 from qc_daemon.domain.line import Cue, LineCounts, LineHealth, NoVerdict, StationState
 from qc_daemon.domain.ports import Clock, Look
-from qc_daemon.domain.verdict import DeclaredLabel
 
 # A code comes in one burst: 100 characters take 0.1 s at 9600 baud. What a silence cuts off is noise.
 _SILENCE_S = 0.3

@@ -25,8 +25,8 @@ from instruments.line.plc_registers import (
 )
 from qc_daemon.domain.errors import LabelError
 from qc_daemon.domain.inspection import Specimen
+from qc_daemon.domain.label import DeclaredLabel, parse_label
 from qc_daemon.domain.line import Cue, LineCounts, StationState
-from qc_daemon.domain.verdict import DeclaredLabel, parse_label
 
 
 @dataclass(frozen=True, slots=True)

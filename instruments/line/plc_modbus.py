@@ -20,9 +20,9 @@ from instruments.line.plc_registers import (
 )
 from qc_daemon.domain.errors import InstrumentError
 from qc_daemon.domain.inspection import Conclusion, Specimen
+from qc_daemon.domain.label import DeclaredLabel
 from qc_daemon.domain.line import Cue, LineHealth, NoVerdict, StationState
 from qc_daemon.domain.ports import Clock, Look
-from qc_daemon.domain.verdict import DeclaredLabel
 
 # The PLC is asked this often, and at once when there is something to tell it.
 _POLL_S = 0.02

@@ -2,9 +2,9 @@
 
 from qc_daemon.domain.calibration import WavelengthStandard
 from qc_daemon.domain.inspection import Specimen
+from qc_daemon.domain.label import DeclaredLabel
 from qc_daemon.domain.ports import Clock
 from qc_daemon.domain.spectrum import ReflectanceTile
-from qc_daemon.domain.verdict import DeclaredLabel
 
 
 class TimerLine:

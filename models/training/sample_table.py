@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc_daemon.domain.errors import DatasetError
-from qc_daemon.domain.verdict import FIBRE_NAMES
+from qc_daemon.domain.fibres import FIBRE_NAMES
 
 SAMPLES_FILE = "samples.csv"
 MAX_SUM_ERROR = 0.02

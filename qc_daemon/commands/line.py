@@ -24,7 +24,8 @@ from qc_daemon.config import DEFAULT_FILE, Config, EmulatedLineSection, load_con
 from qc_daemon.daemon import LineLoop, run_line
 from qc_daemon.demonstration import Shown, demonstrate
 from qc_daemon.domain.inspection import Specimen
-from qc_daemon.domain.verdict import Outcome, parse_label
+from qc_daemon.domain.label import parse_label
+from qc_daemon.domain.verdict import Outcome
 from qc_daemon.pipeline import Station, certify, inspect_specimen
 from qc_daemon.references import renew_reference
 from qc_daemon.status import StatusBoard, read_status

@@ -5,8 +5,10 @@ from datetime import datetime
 
 from qc_daemon.domain.composition import Composition
 from qc_daemon.domain.image import CleanedImage, Frame
+from qc_daemon.domain.label import DeclaredLabel
+from qc_daemon.domain.rules import Tolerance
 from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, WhiteReference
-from qc_daemon.domain.verdict import DeclaredLabel, Tolerance, Verdict
+from qc_daemon.domain.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from qc_daemon.domain.inspection import (
     ReportFile,
     Specimen,
 )
+from qc_daemon.domain.label import DeclaredLabel
 from qc_daemon.domain.ledger import LedgerHead
 from qc_daemon.domain.line import Cue, LineHealth, NoVerdict, StationState
 from qc_daemon.domain.reasons import Reason
@@ -35,7 +36,6 @@ from qc_daemon.domain.spectrum import (
     Spectrum,
     WhiteReference,
 )
-from qc_daemon.domain.verdict import DeclaredLabel
 
 # Measures what lies in front of the spectrometer now, without keeping it; None if nothing can be read.
 Look = Callable[[], Spectrum | None]

@@ -56,6 +56,16 @@ class ReasonCode(StrEnum):
     UNDECIDED_WITHIN_UNCERTAINTY = "undecided_within_uncertainty"
     UNDECLARED_FIBRE = "undeclared_fibre"
     ONE_SIDED = "one_sided"
+    UNDECLARED_TOTAL = "undeclared_total"
+    DECLARED_ABSENT = "declared_absent"
+    DECLARED_UNSEEN = "declared_unseen"
+    BASIS_UNKNOWN = "basis_unknown"
+    REGAIN_UNKNOWN = "regain_unknown"
+    # the judgement of a roll or a lot
+    TOO_FEW_SPECIMENS = "too_few_specimens"
+    TOO_FEW_ROLLS = "too_few_rolls"
+    LABELS_DIFFER = "labels_differ"
+    SPECIMENS_FAILED = "specimens_failed"
 
 
 # With one of these there is no spectrum to infer from: the result would be invented.
@@ -81,6 +91,24 @@ REMARKS = frozenset(
         ReasonCode.REFERENCE_GAIN,
         ReasonCode.REFERENCE_RECONNECTED,
         ReasonCode.CLOCKS_DISAGREE,
+    }
+)
+# The judgement itself says these; all others are findings that it was given.
+JUDGEMENTS = frozenset(
+    {
+        ReasonCode.NO_LABEL,
+        ReasonCode.NOVEL,
+        ReasonCode.FIBRE_OUTSIDE_MODEL,
+        ReasonCode.WITHIN_TOLERANCE,
+        ReasonCode.OUTSIDE_TOLERANCE,
+        ReasonCode.UNDECIDED_WITHIN_UNCERTAINTY,
+        ReasonCode.UNDECLARED_FIBRE,
+        ReasonCode.ONE_SIDED,
+        ReasonCode.UNDECLARED_TOTAL,
+        ReasonCode.DECLARED_ABSENT,
+        ReasonCode.DECLARED_UNSEEN,
+        ReasonCode.BASIS_UNKNOWN,
+        ReasonCode.REGAIN_UNKNOWN,
     }
 )
 

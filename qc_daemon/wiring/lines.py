@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from qc_daemon.clock import SystemClock
 from qc_daemon.config import Config, EmulatedLineSection, StationSection
 from qc_daemon.domain.inspection import Conclusion, Specimen
+from qc_daemon.domain.label import DeclaredFibre, DeclaredLabel, parse_label
 from qc_daemon.domain.ports import Line
 from qc_daemon.domain.spectrum import REPLAYED_SERIAL, VIRTUAL_SERIAL
-from qc_daemon.domain.verdict import DeclaredFibre, DeclaredLabel, parse_label
 from qc_daemon.pipeline import Judges
 from qc_daemon.wiring.spectrometers import EMULATORS, emulated_axis
 

@@ -18,8 +18,8 @@ from qc_daemon.config import Config
 from qc_daemon.daemon import Instruments, Workplace
 from qc_daemon.domain.ports import Line, MicroscopeCamera
 from qc_daemon.domain.quality import FrameLimits, ScanLimits
+from qc_daemon.domain.rules import rule_named
 from qc_daemon.domain.spectrum import Scan
-from qc_daemon.domain.verdict import TOLERANCES
 from qc_daemon.pipeline import Judges
 from qc_daemon.wiring.calibration_settings import configured_transfer, reference_limits, tile_on_request
 from qc_daemon.wiring.cameras import camera_of, flat_field
@@ -90,7 +90,7 @@ def open_judges(config: Config, checkpoint: Path | None) -> Iterator[Judges]:
             cleaner=open_cleaner(),
             predictor=predictor,
             defect_detector=ClassicalDefectDetector(),
-            tolerance=TOLERANCES[limits.tolerance],
+            tolerance=rule_named(limits.rule),
             scan_limits=ScanLimits(),
             reference_limits=reference_limits(config),
             transfer=configured_transfer(config),

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from qc_daemon.clock import SystemClock
 from qc_daemon.config import Config, PlcSection, ScannerSection
 from qc_daemon.domain.inspection import Specimen
+from qc_daemon.domain.label import DeclaredLabel, parse_label
 from qc_daemon.domain.ports import Line, Trigger
-from qc_daemon.domain.verdict import DeclaredLabel, parse_label
 
 if TYPE_CHECKING:
     from instruments.line.barcode_scanner import BarcodeScanner, CodeNaming

@@ -12,9 +12,9 @@ from models.checkpoint import load_checkpoint
 from models.training.examples import common_grid, gather
 from models.training.seen_range import seen_range
 from models.validity import SeenShares, ValidityRange, instrument_type, outside_range
+from qc_daemon.domain.label import DeclaredLabel, parse_label
 from qc_daemon.domain.reasons import Reason, ReasonCode
 from qc_daemon.domain.spectrum import InstrumentIdentity
-from qc_daemon.domain.verdict import DeclaredLabel, parse_label
 
 NANO_TYPE = "nirscan-nano"
 VIRTUAL, REPLAYED = replace(NANO, serial="VIRTUAL"), replace(NANO, serial="REPLAYED")

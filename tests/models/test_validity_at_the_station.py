@@ -16,8 +16,9 @@ from models.runtimes.opening import open_runtime
 from models.validity import SeenShares, ValidityRange
 from qc_daemon.domain.calibration import CalibrationStanding
 from qc_daemon.domain.inspection import Acquisition, Conclusion, Specimen
+from qc_daemon.domain.label import DeclaredFibre, DeclaredLabel
 from qc_daemon.domain.reasons import ReasonCode
-from qc_daemon.domain.verdict import DeclaredFibre, DeclaredLabel, Outcome
+from qc_daemon.domain.verdict import Outcome
 from qc_daemon.pipeline import conclude
 from qc_daemon.wiring.station import open_store
 from reports.content import certificate_content

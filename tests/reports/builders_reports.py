@@ -9,6 +9,8 @@ import numpy as np
 from qc_daemon.domain.composition import Composition, Evidence, FibreShare
 from qc_daemon.domain.image import CleanedImage, Frame
 from qc_daemon.domain.inspection import Acquisition, Conclusion, Defect, ModelVersion, Specimen
+from qc_daemon.domain.label import parse_label
+from qc_daemon.domain.rules import TOLERANCES
 from qc_daemon.domain.spectrum import (
     InstrumentIdentity,
     Scan,
@@ -16,7 +18,7 @@ from qc_daemon.domain.spectrum import (
     ScanSettings,
     WhiteReference,
 )
-from qc_daemon.domain.verdict import TOLERANCES, judge, parse_label
+from qc_daemon.domain.verdict import judge
 
 TRIGGERED_AT = datetime(2026, 11, 24, 2, 15, 7, tzinfo=UTC)
 NANO = InstrumentIdentity("nirscan-nano", "DLP NIRscan Nano EVM", "6460027", "2.1.0")

@@ -21,7 +21,7 @@ from builders_reports import (
 
 from qc_daemon.domain.inspection import Defect
 from qc_daemon.domain.reasons import Reason, ReasonCode
-from qc_daemon.domain.verdict import TOLERANCES
+from qc_daemon.domain.rules import TOLERANCES
 from reports.content import certificate_content, layout_json
 
 

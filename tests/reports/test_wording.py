@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from qc_daemon.domain.fibres import FIBRE_NAMES
 from qc_daemon.domain.reasons import Reason, ReasonCode
-from qc_daemon.domain.verdict import FIBRE_NAMES, Outcome
+from qc_daemon.domain.verdict import Outcome
 from reports import certificate_wording, fonts, provenance_wording, reason_wording, wording
 from reports.reason_wording import reason_sentence
 from reports.wording import LANGUAGES, Words, fibre_name, term

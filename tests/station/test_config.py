@@ -12,7 +12,7 @@ def test_the_example_configuration_loads() -> None:
     config = load_config(EXAMPLE)
     assert config.spectrometer is not None
     assert config.camera is not None
-    assert config.judgement.tolerance == "GB/T 29862-2013"
+    assert config.judgement.rule == "gb-t-29862-2013"
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_the_example_configuration_loads() -> None:
         ),
         (
             '[emulated_line]\n[judgement]\ntolerance = "mine"',
-            'line 3: judgement.tolerance: expected "GB/T 29862-2013" or "EU 1007/2011"',
+            'line 3: judgement.tolerance: "mine" is not a known rule; expected "gb-t-29862-2013"',
         ),
         (
             '[spectrometer]\nport = "a"\n[line]\ntrigger = "plc"',

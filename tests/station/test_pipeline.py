@@ -15,8 +15,9 @@ from fakes import (
 from qc_daemon.domain.calibration import CalibrationStanding
 from qc_daemon.domain.errors import InferenceUnavailable, LinkLost, LinkTimeout, ReportFailed
 from qc_daemon.domain.inspection import Specimen
+from qc_daemon.domain.label import parse_label
 from qc_daemon.domain.reasons import ReasonCode
-from qc_daemon.domain.verdict import Outcome, parse_label
+from qc_daemon.domain.verdict import Outcome
 from qc_daemon.pipeline import Station, certify, conclude, inspect_specimen
 
 STEADY = CalibrationStanding()

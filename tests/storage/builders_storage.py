@@ -15,7 +15,9 @@ from qc_daemon.domain.calibration import CheckKind, CheckRun, CheckValue, DarkRe
 from qc_daemon.domain.composition import Composition, Evidence, FibreShare
 from qc_daemon.domain.image import CleanedImage, Frame
 from qc_daemon.domain.inspection import Acquisition, Conclusion, Defect, ModelVersion, Specimen
+from qc_daemon.domain.label import DeclaredLabel, parse_label
 from qc_daemon.domain.reasons import Reason, ReasonCode
+from qc_daemon.domain.rules import TOLERANCES, Tolerance
 from qc_daemon.domain.spectrum import (
     InstrumentIdentity,
     Scan,
@@ -23,7 +25,7 @@ from qc_daemon.domain.spectrum import (
     ScanSettings,
     WhiteReference,
 )
-from qc_daemon.domain.verdict import TOLERANCES, DeclaredLabel, Tolerance, Verdict, judge, parse_label
+from qc_daemon.domain.verdict import Verdict, judge
 from storage.facts import Decoders
 from storage.inspection_store import SqlInspectionStore, open_store
 
@@ -185,7 +187,7 @@ def composition(cotton: float = 60.0, half_width: float = 2.0, **changes: Any) -
         "main_fibre": "cotton",
         "novelty": 1.25,
         "novelty_limit": 3.0,
-        "basis": "dry mass",
+        "basis": "as labelled, percent by mass",
         "interval_coverage": 0.9,
         "evidence": Evidence(
             region_scores=random.random((3, 4), np.float32),

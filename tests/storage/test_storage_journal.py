@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from qc_daemon.domain.errors import InputError, IntegrityError, StoreUnavailable
 from qc_daemon.domain.inspection import Specimen
-from qc_daemon.domain.verdict import DeclaredFibre, DeclaredLabel
+from qc_daemon.domain.label import DeclaredFibre, DeclaredLabel
 from storage.facts import AcquisitionFacts, FrameFacts, ReferenceFacts, accept
 from storage.journal import EntryName, Journal, read_entry
 from storage.journal_entry import decode_entry, encode_entry, facts_sha256

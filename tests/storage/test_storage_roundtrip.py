@@ -28,8 +28,10 @@ from hypothesis import strategies as st
 from qc_daemon.domain.composition import Evidence, FibreShare
 from qc_daemon.domain.errors import InputError, IntegrityError, StoreUnavailable
 from qc_daemon.domain.inspection import Defect, ModelVersion
+from qc_daemon.domain.label import DeclaredFibre, DeclaredLabel
 from qc_daemon.domain.reasons import Reason, ReasonCode
-from qc_daemon.domain.verdict import DeclaredFibre, DeclaredLabel, Outcome, Tolerance, Verdict
+from qc_daemon.domain.rules import Tolerance
+from qc_daemon.domain.verdict import Outcome, Verdict
 from storage.fsck import check_station
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

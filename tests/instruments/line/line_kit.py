@@ -8,7 +8,8 @@ from builders import NOON, a_composition
 
 from qc_daemon.domain.inspection import Conclusion
 from qc_daemon.domain.reasons import Reason, ReasonCode
-from qc_daemon.domain.verdict import TOLERANCES, Outcome, Verdict
+from qc_daemon.domain.rules import TOLERANCES
+from qc_daemon.domain.verdict import Outcome, Verdict
 
 
 def a_conclusion(outcome: Outcome = Outcome.PASS, *codes: ReasonCode, **changes: Any) -> Conclusion:

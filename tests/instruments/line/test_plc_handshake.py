@@ -16,8 +16,8 @@ from instruments.line.plc_registers import (
     encode_text,
     words_to_read,
 )
+from qc_daemon.domain.label import parse_label
 from qc_daemon.domain.line import StationState
-from qc_daemon.domain.verdict import parse_label
 
 
 @dataclass

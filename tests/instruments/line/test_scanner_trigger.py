@@ -14,8 +14,9 @@ from instruments.emulators.scanner import FAULTS
 from instruments.line.barcode_scanner import BarcodeScanner, CodeNaming, ScannerTrigger
 from instruments.line.barcodes import CheckDigit, CodeRule
 from instruments.transport import SerialLink
+from qc_daemon.domain.label import parse_label
 from qc_daemon.domain.line import NoVerdict, StationState
-from qc_daemon.domain.verdict import Outcome, parse_label
+from qc_daemon.domain.verdict import Outcome
 
 
 @pytest.fixture(scope="module")
