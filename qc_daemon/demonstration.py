@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from qc_daemon.daemon import Workplace
 from qc_daemon.domain.inspection import ReportFile
 from qc_daemon.domain.ports import Line
 from qc_daemon.pipeline import Inspection, Station, certify, inspect_specimen
 from qc_daemon.references import renew_reference, take_factory_reference
+from qc_daemon.workplace import Workplace
 
 
 class RecordedLine(Line, Protocol):

@@ -2,17 +2,21 @@
 
 import json
 import os
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from qc_daemon.domain.alarms import Alarm, kind_of
 from qc_daemon.domain.line import LineHealth
 from qc_daemon.domain.ports import Clock
+from qc_daemon.figures import Figures
 
 # The line loop beats at least this often; a heartbeat older than that means that it hangs or is dead.
 STALE_AFTER_S = 90.0
-_BEAT_S = 10.0
+_PUBLISH_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,28 @@ class LastInspection:
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmStatus:
+    """An active alarm as programs want it; `alarms` has the same in one line each."""
+
+    code: str
+    subject: str
+    message: str
+    severity: str
+    state: str
+    raised_at: str
+    acknowledged_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class StationStatus:
-    """What is published; times are UTC ISO-8601 text."""
+    """What is published; times are UTC ISO-8601 text.
+
+    Attributes:
+        heartbeat_at: when the line loop last showed that it turns.
+        late: the parts of the station whose heartbeats are overdue, each with the seconds since the last.
+        processes: process ids of the station's parts.
+        broker: the message broker: "connected", "away", or empty without one.
+    """
 
     state: str
     pid: int
@@ -46,48 +70,62 @@ class StationStatus:
     last_inspection: LastInspection | None = None
     line: LineHealth | None = None
     alarms: tuple[str, ...] = ()
+    alarm_details: tuple[AlarmStatus, ...] = ()
+    late: dict[str, float] = field(default_factory=dict)
+    processes: dict[str, int] = field(default_factory=dict)
+    broker: str = ""
+    figures: Figures = field(default_factory=Figures)
 
 
 class StatusBoard:
-    """Keeps the status file of one station up to date."""
+    """Keeps the status file of one station up to date; any thread may write on it."""
 
     def __init__(self, file: Path, clock: Clock) -> None:
         self._file = file
         self._clock = clock
-        self._updated_s = clock.monotonic_s()
+        self._lock = threading.RLock()
+        self._published_s = self._beaten_s = clock.monotonic_s()
         self.status = StationStatus("starting", os.getpid(), clock.now().isoformat())
 
     def update(self, **changes: Any) -> None:
-        """Change fields of the status, beat the heart, and publish."""
-        self.status = replace(self.status, heartbeat_at=self._clock.now().isoformat(), **changes)
-        partial = self._file.with_suffix(".tmp")
-        partial.write_text(json.dumps(asdict(self.status), ensure_ascii=False), encoding="utf-8")
-        partial.replace(self._file)  # a reader sees the old or the new text, never half of it
-        self._updated_s = self._clock.monotonic_s()
+        """Change fields of the status and publish it."""
+        with self._lock:
+            self.status = replace(self.status, **changes)
+            partial = self._file.with_suffix(".tmp")
+            partial.write_text(json.dumps(asdict(self.status), ensure_ascii=False), encoding="utf-8")
+            partial.replace(self._file)  # a reader sees the old or the new text, never half of it
+            self._published_s = self._clock.monotonic_s()
+
+    def count(self, change: Callable[[Figures], Figures]) -> None:
+        """Change the figures; they are published with the next update."""
+        with self._lock:
+            self.status = replace(self.status, figures=change(self.status.figures))
 
     def beat(self) -> None:
-        """Publish anew if nothing was published for ten seconds."""
-        if self._clock.monotonic_s() - self._updated_s >= _BEAT_S:
-            self.update()
+        """Show that the line loop turns; published if nothing else was for a few seconds."""
+        with self._lock:
+            self._beaten_s = self._clock.monotonic_s()
+            self.status = replace(self.status, heartbeat_at=self._clock.now().isoformat())
+            if self._beaten_s - self._published_s >= _PUBLISH_S:
+                self.update()
+
+    @property
+    def beat_age_s(self) -> float:
+        """Seconds since the line loop last showed that it turns."""
+        return self._clock.monotonic_s() - self._beaten_s
 
     def instrument(self, name: str, state: str, since: str, serial: str) -> None:
         """Publish in which state an instrument is, and since when."""
-        entry = InstrumentStatus(state, since, serial)
-        if self.status.instruments.get(name) != entry:
-            self.update(instruments={**self.status.instruments, name: entry})
+        with self._lock:
+            entry = InstrumentStatus(state, since, serial)
+            if self.status.instruments.get(name) != entry:
+                self.update(instruments={**self.status.instruments, name: entry})
 
-    def raise_alarm(self, text: str) -> None:
-        """Add an alarm; the same text is not added twice."""
-        if text not in self.status.alarms:
-            self.update(alarms=(*self.status.alarms, text))
-
-    def clear_alarms(self, prefix: str) -> bool:
-        """Remove the alarms that begin with `prefix`; tell whether there were any."""
-        kept = tuple(text for text in self.status.alarms if not text.startswith(prefix))
-        found = kept != self.status.alarms
-        if found:
-            self.update(alarms=kept)
-        return found
+    def show_alarms(self, alarms: Sequence[Alarm]) -> None:
+        """Publish the active alarms."""
+        details = tuple(_published(alarm) for alarm in alarms)
+        if details != self.status.alarm_details:
+            self.update(alarms=tuple(alarm.text for alarm in alarms), alarm_details=details)
 
 
 def read_status(file: Path, now: datetime) -> dict[str, Any]:
@@ -101,6 +139,18 @@ def read_status(file: Path, now: datetime) -> dict[str, Any]:
     elif (now - datetime.fromisoformat(status["heartbeat_at"])).total_seconds() > STALE_AFTER_S:
         status["state"] = "hanging"
     return status
+
+
+def _published(alarm: Alarm) -> AlarmStatus:
+    return AlarmStatus(
+        alarm.code,
+        alarm.subject,
+        alarm.message,
+        kind_of(alarm.code).severity.value,
+        alarm.state.value,
+        alarm.raised_at.isoformat(),
+        alarm.acknowledged_by,
+    )
 
 
 def _is_running(pid: int) -> bool:

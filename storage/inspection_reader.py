@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Engine, and_, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
+from qc_daemon.domain.alarms import Alarm
 from qc_daemon.domain.calibration import CalibrationStanding, CheckKind, LastCalibration
 from qc_daemon.domain.control_charts import ChartPoint
 from qc_daemon.domain.errors import InputError, IntegrityError, Retired
@@ -21,6 +22,7 @@ from qc_daemon.domain.ledger import LedgerHead
 from qc_daemon.domain.spectrum import Scan, WhiteReference
 from qc_daemon.domain.verdict import Outcome
 from storage.acquisition_rows import acquisition_facts_of, reference_facts_of
+from storage.alarm_rows import active_alarms
 from storage.blobs import BlobStore
 from storage.calibration_rows import chart_points, last_calibrations, standing_at
 from storage.conclusion_rows import conclusion_of
@@ -33,7 +35,6 @@ from storage.open_work import open_work
 from storage.recorded_reports import RecordedReport, find_report
 from storage.retention_rows import retired_rule
 from storage.schema import require_newest_schema
-from storage.station_events import Alarm, active_alarms
 from storage.station_folder import StationFolder
 from storage.tables import (
     AcquisitionRow,
@@ -134,13 +135,13 @@ class SqlInspectionReader:
             stored = session.scalar(query)
         return max(numbers, default=stored)
 
-    def load_acquisition(self, number: int) -> Acquisition:
-        """Return an acquisition, decoded anew from its stored bytes.
+    def load_acquisition(self, number: int, *, without_image: bool = False) -> Acquisition:
+        """Return an acquisition, decoded anew from its stored bytes; without its image if that is gone.
 
         Raises:
             InputError: no acquisition has that number.
             IntegrityError: its bytes are missing or damaged.
-        Retired: retention let them go.
+            Retired: retention let them go.
         """
         waiting = self._waiting_entry(number)
         if waiting is not None:
@@ -148,10 +149,11 @@ class SqlInspectionReader:
             return restore(waiting.facts, contents.__getitem__, self._decoders)
         with self._reading() as session:
             facts = acquisition_facts_of(_acquisition_row(session, number))
-        return restore(facts, self._read_content, self._decoders)
+        kept = replace(facts, frame=None) if without_image else facts
+        return restore(kept, self._read_content, self._decoders)
 
-    def load_conclusion(self, number: int) -> Conclusion:
-        """Return the current (newest) conclusion of an acquisition.
+    def load_conclusion(self, number: int, *, without_image: bool = False) -> Conclusion:
+        """Return the current (newest) conclusion of an acquisition; without its image if that is gone.
 
         Raises:
             InputError: no acquisition has that number, or it has no conclusion.
@@ -163,8 +165,9 @@ class SqlInspectionReader:
             if not conclusions:
                 raise InputError(f"inspection {number} is UNDECIDED; expected one with a conclusion")
             current = conclusions[-1]
-            frame = self.load_acquisition(number).frame if current.mask_sha256 else None
-            return conclusion_of(current, frame, self._read_content)
+            has_image = current.mask_sha256 is not None and not without_image
+            frame = self.load_acquisition(number).frame if has_image else None
+            return conclusion_of(current, frame, self._read_content, without_image=without_image)
 
     def current_reference(self, serial: str) -> WhiteReference | None:
         """Return the newest white reference of an instrument, or None."""
@@ -241,6 +244,12 @@ class SqlInspectionReader:
         """Return what is recorded of the report whose bytes have that SHA-256; None if nothing is."""
         with self._reading() as session:
             return find_report(session, sha256)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One transaction of another file of this room that only reads, and sees one moment."""
+        with self._reading() as session:
+            yield session
 
     def _summaries(self, condition: ColumnElement[bool]) -> tuple[InspectionSummary, ...]:
         reports = selectinload(AcquisitionRow.conclusions).selectinload(ConclusionRow.reports)

@@ -32,7 +32,7 @@ from storage.ledger import sealing
 from storage.model_activations import add_activation
 from storage.open_work import set_open_work
 from storage.schema import upgrade
-from storage.station_events import add_event, add_quarantine_row, clear_alarm, raise_alarm
+from storage.station_events import add_event, add_quarantine_row
 from storage.station_folder import StationFolder, StationLock
 from storage.tables import AcquisitionRow, ConclusionRow, QuarantineRow, ReconnectionRow, ReportRow
 
@@ -274,16 +274,6 @@ class SqlInspectionStore(SqlInspectionReader):
         """
         with self._exclusive, self._stopping_on_failure(), self._writing() as session:
             add_activation(session, model, self._now())
-
-    def raise_alarm(self, code: str, subject: str, message: str) -> None:
-        """Record that an alarm came, unless it is active already."""
-        with self._exclusive, self._stopping_on_failure(), self._writing() as session:
-            raise_alarm(session, code, subject, message, self._now())
-
-    def clear_alarm(self, code: str, subject: str) -> None:
-        """Record that an alarm went, if it is active."""
-        with self._exclusive, self._stopping_on_failure(), self._writing() as session:
-            clear_alarm(session, code, subject, self._now())
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

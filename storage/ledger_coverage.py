@@ -45,6 +45,7 @@ COVERED: Mapping[str, Covered] = {
     "model_activations": Covered("model_activation", key="sequence", subject="name"),
     "station_events": Covered("event", key="sequence", subject="code"),
     "alarm_transitions": Covered("alarm", key="sequence", subject="code", actor="who"),
+    "alarm_transitions": Covered("alarm", key="sequence", subject="code", actor="who"),
     "lab_results": Covered(
         "lab_result",
         key="sequence",

@@ -176,17 +176,31 @@ GROUP BY m.id
 """
 
 _ALARMS = """
-SELECT code, subject, message, raised_at, cleared_at, cleared_at IS NULL AS active
+SELECT
+    code, subject, message, raised_at, cleared_at, cleared_at IS NULL AS active,
+    CASE
+        WHEN cleared_at IS NOT NULL THEN 'cleared'
+        WHEN acknowledged_at IS NOT NULL THEN 'acknowledged'
+        WHEN escalated_at IS NOT NULL THEN 'escalated'
+        ELSE 'raised'
+    END AS state,
+    acknowledged_by, acknowledged_at, acknowledged_why, escalated_at
 FROM (
     SELECT
         raised.code, raised.subject, raised.message, raised.happened_at AS raised_at,
         (
             SELECT later.happened_at FROM station_events AS later
             WHERE later.code = raised.code AND later.subject = raised.subject
-                AND later.sequence > raised.sequence AND later.active = 0
+                AND later.sequence > raised.sequence AND later.active = 0 AND later.message = ''
             ORDER BY later.sequence LIMIT 1
-        ) AS cleared_at
+        ) AS cleared_at,
+        taken.who AS acknowledged_by, taken.happened_at AS acknowledged_at, taken.why AS acknowledged_why,
+        escalated.happened_at AS escalated_at
     FROM station_events AS raised
+    LEFT JOIN alarm_transitions AS taken
+        ON taken.raised_sequence = raised.sequence AND taken.state = 'acknowledged'
+    LEFT JOIN alarm_transitions AS escalated
+        ON escalated.raised_sequence = raised.sequence AND escalated.state = 'escalated'
     WHERE raised.active = 1
 )
 """

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from builders import NANO, NOON, a_composition, a_scan
 
+from qc_daemon.domain.alarms import Alarm
 from qc_daemon.domain.calibration import CalibrationStanding
 from qc_daemon.domain.composition import Composition
 from qc_daemon.domain.errors import StoreUnavailable
@@ -24,8 +25,8 @@ from qc_daemon.domain.label import DeclaredLabel, parse_label
 from qc_daemon.domain.quality import FrameLimits, ScanLimits
 from qc_daemon.domain.reasons import Reason
 from qc_daemon.domain.reference_validity import ReferenceLimits
-from qc_daemon.domain.ledger import LedgerHead
 from qc_daemon.domain.rules import TOLERANCES
+from qc_daemon.domain.ledger import LedgerHead
 from qc_daemon.domain.spectrum import (
     InstrumentIdentity,
     ReflectanceTile,
@@ -135,6 +136,7 @@ class MemoryStore:
         self.database_down = False
         self.journal_broken = False
         self.alarms: dict[str, str] = {}
+        self.alarm_changes: list[tuple[str, str, str, str]] = []
         self.events: list[tuple[str, str, str]] = []
 
     @property
@@ -187,11 +189,22 @@ class MemoryStore:
         self._require_database()
         return [number for number in self.conclusions if number not in self.reports]
 
-    def raise_alarm(self, code: str, subject: str, message: str) -> None:
+    def active_alarms(self) -> Sequence[Alarm]:
+        return [Alarm(code, "", message, NOON) for code, message in self.alarms.items()]
+
+    def raise_alarm(self, code: str, subject: str, message: str, at: datetime) -> None:
         self._require_database()
         self.alarms[code] = message
 
-    def clear_alarm(self, code: str, subject: str) -> None:
+    def acknowledge_alarm(self, code: str, subject: str, who: str, why: str, at: datetime) -> None:
+        self._require_database()
+        self.alarm_changes.append(("acknowledged", code, who, why))
+
+    def escalate_alarm(self, code: str, subject: str, who: str, why: str, at: datetime) -> None:
+        self._require_database()
+        self.alarm_changes.append(("escalated", code, who, why))
+
+    def clear_alarm(self, code: str, subject: str, at: datetime) -> None:
         self._require_database()
         self.alarms.pop(code, None)
 

@@ -1,7 +1,5 @@
-"""Commands of the line: demo, run, check, status, inspect."""
+"""Commands of the line: demo, check, status, inspect."""
 
-import signal
-import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -16,20 +14,18 @@ from qc_daemon.commands.output import (
     inspection_json,
     print_json,
     reasons_text,
-    say,
     shares_text,
     table,
 )
 from qc_daemon.config import DEFAULT_FILE, Config, EmulatedLineSection, load_config
-from qc_daemon.daemon import LineLoop, run_line
 from qc_daemon.demonstration import Shown, demonstrate
 from qc_daemon.domain.inspection import Specimen
 from qc_daemon.domain.label import parse_label
 from qc_daemon.domain.verdict import Outcome
 from qc_daemon.pipeline import Station, certify, inspect_specimen
 from qc_daemon.references import renew_reference
-from qc_daemon.status import StatusBoard, read_status
-from qc_daemon.wiring.archive import nightly_check, reason_sentences, run_query, station_folder, status_file
+from qc_daemon.status import read_status
+from qc_daemon.wiring.archive import reason_sentences, run_query, station_folder, status_file
 from qc_daemon.wiring.checks import check_everything
 from qc_daemon.wiring.lines import (
     ReplayAgreement,
@@ -40,7 +36,6 @@ from qc_daemon.wiring.lines import (
     replay_line,
 )
 from qc_daemon.wiring.station import open_workplace
-from qc_daemon.wiring.triggers import open_trigger
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="Configuration file of the station.")]
 StationOption = Annotated[
@@ -54,7 +49,7 @@ _EXAMPLE_SQL = "SELECT verdict, count(*) AS inspections FROM v_inspections GROUP
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    for command in (demo, run, check, status, inspect):
+    for command in (demo, check, status, inspect):
         app.command()(command)
 
 
@@ -79,23 +74,6 @@ def demo(
         print_json(_demo_json(station, shown, agreement))
     else:
         _print_demo(config, shown, agreement)
-
-
-def run(config: ConfigOption = DEFAULT_FILE) -> None:
-    """Run the station until Ctrl-C or SIGTERM; the inspection that is running is finished first."""
-    settings = load_config(config)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    with (
-        open_line(settings) as line,
-        open_workplace(settings, line) as workplace,  # first: a second process must not talk to the line
-        open_trigger(settings, line) as trigger,
-    ):
-        board = StatusBoard(status_file(settings.station.folder), SystemClock())
-        board.update()
-        say(f"station {settings.station.folder} runs; Ctrl-C ends it")
-        run_line(LineLoop(workplace, trigger, board), nightly_check(settings, board), stop)
 
 
 def check(config: ConfigOption = DEFAULT_FILE, as_json: JsonOption = False) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from qc_daemon.domain.alarms import Alarm
 from qc_daemon.domain.calibration import (
     CalibrationStanding,
     CheckKind,
@@ -256,14 +257,6 @@ class InspectionStore(ReferenceStore, Protocol):
         """Return the numbers of acquisitions whose current conclusion has no report, oldest first."""
         ...
 
-    def raise_alarm(self, code: str, subject: str, message: str) -> None:
-        """Record that an alarm came, unless it is active already."""
-        ...
-
-    def clear_alarm(self, code: str, subject: str) -> None:
-        """Record that an alarm went, if it is active."""
-        ...
-
     def ledger_head(self) -> LedgerHead:
         """Return the newest entry of the ledger: its hash stands for everything recorded so far."""
         ...
@@ -278,6 +271,30 @@ class InspectionStore(ReferenceStore, Protocol):
 
     def load_conclusion(self, number: int) -> Conclusion:
         """Return the current (newest) conclusion of an acquisition."""
+        ...
+
+
+class AlarmStore(Protocol):
+    """Keeps the history of alarms; each change is a row."""
+
+    def active_alarms(self) -> Sequence[Alarm]:
+        """Return the alarms that came and did not go yet, oldest first."""
+        ...
+
+    def raise_alarm(self, code: str, subject: str, message: str, at: datetime) -> None:
+        """Record that an alarm came, unless it is active already."""
+        ...
+
+    def acknowledge_alarm(self, code: str, subject: str, who: str, why: str, at: datetime) -> None:
+        """Record who took an active alarm on."""
+        ...
+
+    def escalate_alarm(self, code: str, subject: str, who: str, why: str, at: datetime) -> None:
+        """Record that an active alarm needs more help than it got."""
+        ...
+
+    def clear_alarm(self, code: str, subject: str, at: datetime) -> None:
+        """Record that an alarm went, if it is active."""
         ...
 
 

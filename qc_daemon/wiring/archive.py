@@ -3,7 +3,7 @@
 Heavy packages are imported where they are used, so that a command starts at once.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,6 @@ from qc_daemon.config import DEFAULT_FILE, Config, load_config
 from qc_daemon.domain.errors import ConfigError, InputError
 from qc_daemon.domain.verdict import Verdict
 from qc_daemon.pipeline import Judges
-from qc_daemon.status import StatusBoard
 from qc_daemon.wiring.lines import demo_config
 from qc_daemon.wiring.station import open_judges, open_store, repair
 
@@ -92,16 +91,6 @@ def one_inspection(store: "SqlInspectionReader", key: str) -> "InspectionSummary
 def status_file(folder: Path) -> Path:
     """Return where a station publishes its health."""
     return folder / "status.json"
-
-
-def nightly_check(config: Config, board: StatusBoard) -> Callable[[], None]:
-    """Return the check that the calendar runs each night; it raises an alarm on the status board."""
-
-    def check() -> None:
-        for problem in check_promises(config.station.folder).problems:
-            board.raise_alarm(f"fsck: {problem}")
-
-    return check
 
 
 def check_promises(folder: Path) -> "FsckReport":

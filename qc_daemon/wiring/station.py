@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from qc_daemon.clock import SystemClock, new_id
 from qc_daemon.config import Config
-from qc_daemon.daemon import Instruments, Workplace
-from qc_daemon.domain.ports import Line, MicroscopeCamera
+from qc_daemon.domain.ports import AlarmStore, Line, MicroscopeCamera
 from qc_daemon.domain.quality import FrameLimits, ScanLimits
 from qc_daemon.domain.rules import rule_named
 from qc_daemon.domain.spectrum import Scan
@@ -26,6 +25,8 @@ from qc_daemon.wiring.cameras import camera_of, flat_field
 from qc_daemon.wiring.cleaning import open_cleaner
 from qc_daemon.wiring.model_choice import chosen_checkpoint
 from qc_daemon.wiring.spectrometers import scan_decoders, spectrometer_of
+from qc_daemon.wiring.templates import templates_in_use
+from qc_daemon.workplace import Instruments, Workplace
 
 if TYPE_CHECKING:
     from models.composition_predictor import IsicPredictor
@@ -43,6 +44,7 @@ def open_workplace(config: Config, line: Line) -> Iterator[Workplace]:
         StoreUnavailable: another process writes the station, or its database cannot be used.
     """
     from reports.renderer import CertificateWriter
+    from storage.report_reader import SqlReportReader
 
     folder = config.station.folder
     with ExitStack() as stack:
@@ -50,7 +52,13 @@ def open_workplace(config: Config, line: Line) -> Iterator[Workplace]:
         store = stack.enter_context(open_store(folder))
         repair(store)
         writer = stack.enter_context(
-            CertificateWriter(folder / "reports", config.station.language, config.station.name)
+            CertificateWriter(
+                folder / "reports",
+                config.station.language,
+                config.station.name,
+                SqlReportReader(store).surroundings,
+                templates_in_use(config),
+            )
         )
         yield Workplace(
             judges=judges,
@@ -114,6 +122,15 @@ def decoders() -> tuple[Mapping[str, Callable[[bytes], Scan]], Callable[[bytes, 
     from instruments.camera.image_codec import decode_image
 
     return scan_decoders(), decode_image
+
+
+def alarm_store(workplace: Workplace) -> AlarmStore:
+    """Return the history of alarms in the store of a workplace."""
+    from storage.alarm_rows import SqlAlarmStore
+    from storage.inspection_store import SqlInspectionStore
+
+    assert isinstance(workplace.store, SqlInspectionStore)
+    return SqlAlarmStore(workplace.store)
 
 
 @contextmanager

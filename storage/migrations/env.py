@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import storage.alarm_tables
 import storage.lab_tables
 import storage.ledger_tables
 import storage.people_tables

@@ -13,16 +13,18 @@ from builders import NOON, a_scan, a_white, an_acquisition
 from fakes import FakeClock, FakeLine, FakeSpectrometer, FakeWriter, MemoryStore, fake_judges, opening
 
 from instruments.line.interval import IntervalTrigger
+from qc_daemon.alarms import Alarms
 from qc_daemon.clock import SystemClock
 from qc_daemon.config import Config, EmulatedLineSection, StationSection
-from qc_daemon.daemon import LineLoop, Workplace
 from qc_daemon.domain.calibration import CalibrationStanding
 from qc_daemon.domain.errors import LinkLost, StoreUnavailable
 from qc_daemon.domain.reasons import Reason, ReasonCode
 from qc_daemon.domain.spectrum import ReflectanceTile, Scan, WhiteReference
 from qc_daemon.domain.verdict import Outcome
+from qc_daemon.line_loop import LineLoop
 from qc_daemon.status import StatusBoard
 from qc_daemon.wiring.calibration_settings import TILE_REQUEST_S, tile_on_request, tile_request_file
+from qc_daemon.workplace import Workplace
 
 
 class Warming(FakeSpectrometer):
@@ -65,14 +67,14 @@ def run_loop(
         requested_tile=lambda: next(asked, None),
     )
     board = StatusBoard(folder / "status.json", SystemClock())
-    LineLoop(work, IntervalTrigger(line, 0.0, judges.clock), board).run()
+    LineLoop(work, IntervalTrigger(line, 0.0, judges.clock), board, Alarms(board, store, judges.clock)).run()
     return line
 
 
 def test_a_spectrometer_that_was_lost_reads_its_tile_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qc_daemon.daemon._FIRST_WAIT_S", 0.001)
+    monkeypatch.setattr("qc_daemon.line_loop._FIRST_WAIT_S", 0.001)
     store = MemoryStore()
     lost = FakeSpectrometer([200_000.0, 100_000.0, LinkLost("unplugged")])
     line = run_loop(tmp_path, store, 3, lost, FakeSpectrometer())

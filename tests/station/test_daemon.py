@@ -15,10 +15,14 @@ from fakes import (
 )
 
 from instruments.line.interval import IntervalTrigger
+from qc_daemon.alarms import Alarms
 from qc_daemon.clock import SystemClock
-from qc_daemon.daemon import LineLoop, Workplace, run_line
+from qc_daemon.daemon import Daemon
 from qc_daemon.domain.errors import LinkLost, ReportFailed, StoreUnavailable
+from qc_daemon.line_loop import LineLoop
+from qc_daemon.service_manager import ServiceManager
 from qc_daemon.status import StatusBoard, read_status
+from qc_daemon.workplace import Workplace
 
 
 class Bench:
@@ -39,7 +43,12 @@ class Bench:
             open_spectrometer=opening(*sessions),
         )
         trigger = IntervalTrigger(self.line, 0.0, work.judges.clock)
-        self.loop = LineLoop(work, trigger, self.board)
+        self.alarms = Alarms(self.board, self.store, work.judges.clock)
+        self.loop = LineLoop(work, trigger, self.board, self.alarms)
+
+    def daemon(self, *children, manager=ServiceManager("", None), calendar_lives=lambda: True) -> Daemon:
+        folder, clock = self.file.parent, SystemClock()
+        return Daemon(self.loop, children, self.board, self.alarms, manager, calendar_lives, folder, clock)
 
     @property
     def status(self) -> dict:
@@ -59,7 +68,7 @@ def test_the_loop_inspects_and_certifies_until_the_line_ends(tmp_path: Path) -> 
 def test_a_lost_instrument_is_opened_again_and_the_line_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qc_daemon.daemon._FIRST_WAIT_S", 0.001)
+    monkeypatch.setattr("qc_daemon.line_loop._FIRST_WAIT_S", 0.001)
     lost = FakeSpectrometer([200_000.0, 100_000.0, LinkLost("unplugged")])
     bench = Bench(tmp_path, [lost, LinkLost("not there yet"), FakeSpectrometer()])
     bench.loop.run()
@@ -122,7 +131,7 @@ def test_a_stop_ends_the_loop_between_two_inspections(tmp_path: Path) -> None:
     bench = Bench(tmp_path, [FakeSpectrometer()], specimens=10**6)
     stop = threading.Event()
     threading.Timer(0.3, stop.set).start()
-    run_line(bench.loop, lambda: None, stop)
+    bench.daemon().run(stop, threading.Event(), lambda: None)
     assert len(bench.store.conclusions) == len(bench.store.acquisitions) > 0
 
 
@@ -131,7 +140,7 @@ def test_the_error_that_the_loop_died_of_reaches_the_process(tmp_path: Path) -> 
     store.journal_broken = True
     bench = Bench(tmp_path, [FakeSpectrometer()], store=store)
     with pytest.raises(StoreUnavailable):
-        run_line(bench.loop, lambda: None, threading.Event())
+        bench.daemon().run(threading.Event(), threading.Event(), lambda: None)
 
 
 def test_a_wall_clock_step_does_not_stop_the_loop(tmp_path: Path) -> None:

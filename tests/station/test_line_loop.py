@@ -8,13 +8,15 @@ from typing import Any
 from builders import an_acquisition
 from fakes import FakeLine, FakeSpectrometer, FakeWriter, MemoryStore, fake_judges, opening
 
+from qc_daemon.alarms import Alarms
 from qc_daemon.clock import SystemClock
-from qc_daemon.daemon import LineLoop, Workplace
 from qc_daemon.domain.errors import LinkLost
 from qc_daemon.domain.inspection import Conclusion, Specimen
 from qc_daemon.domain.line import Cue, LineCounts, LineHealth, NoVerdict, StationState
 from qc_daemon.domain.ports import Look
+from qc_daemon.line_loop import LineLoop
 from qc_daemon.status import StatusBoard, read_status
+from qc_daemon.workplace import Workplace
 
 HEALTHY = LineHealth("plc:502", "running", "", LineCounts())
 
@@ -61,7 +63,7 @@ def run_loop(folder: Path, trigger: FakeTrigger, store: MemoryStore, *sessions: 
         open_camera=None,
         open_spectrometer=opening(*(sessions or (FakeSpectrometer(),))),
     )
-    LineLoop(work, trigger, board).run()
+    LineLoop(work, trigger, board, Alarms(board, store, work.judges.clock)).run()
     return read_status(folder / "status.json", SystemClock().now())
 
 
@@ -96,7 +98,7 @@ def test_a_name_that_may_come_twice_is_inspected_twice(tmp_path: Path) -> None:
 
 
 def test_a_specimen_in_hand_when_the_spectrometer_fails_is_refused(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("qc_daemon.daemon._FIRST_WAIT_S", 0.001)
+    monkeypatch.setattr("qc_daemon.line_loop._FIRST_WAIT_S", 0.001)
     failing = FakeSpectrometer([200_000.0, LinkLost("unplugged")])
     trigger = scripted(cue_for("S-1"), cue_for("S-2"))
     run_loop(tmp_path, trigger, MemoryStore(), failing, FakeSpectrometer())

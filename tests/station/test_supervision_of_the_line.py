@@ -20,11 +20,13 @@ from instruments.line.interval import IntervalTrigger
 from instruments.nirscan_nano.driver import NirscanNano
 from instruments.transport import SerialLink
 from instruments.unit_search import search_unit
+from qc_daemon.alarms import Alarms
 from qc_daemon.clock import SystemClock
-from qc_daemon.daemon import LineLoop, Workplace
 from qc_daemon.domain.errors import InstrumentError, LinkLost
 from qc_daemon.domain.reasons import ReasonCode
+from qc_daemon.line_loop import LineLoop
 from qc_daemon.status import StatusBoard
+from qc_daemon.workplace import Workplace
 
 PACED = ("--scan-time-s", "0.2", "--baud-paced")
 
@@ -61,7 +63,8 @@ class Running:
             open_spectrometer=open_spectrometer,
             open_camera=None,
         )
-        self._loop = LineLoop(work, IntervalTrigger(line, interval_s, clock), self.board)
+        alarms = Alarms(self.board, self.store, clock)
+        self._loop = LineLoop(work, IntervalTrigger(line, interval_s, clock), self.board, alarms)
         self._thread = threading.Thread(target=self._loop.run)
 
     def __enter__(self) -> "Running":

@@ -207,22 +207,6 @@ def test_inspections_are_found_by_number_specimen_id_prefix_lot_and_time(station
         assert numbers(store.accepted_between(NOON, NOON + timedelta(hours=2))) == [1, 2]
 
 
-def test_alarms_come_and_go_once(station):
-    with station_store(station) as store:
-        store.raise_alarm("link_lost", "6100023", "spectrometer unplugged")
-        store.raise_alarm("link_lost", "6100023", "still unplugged")
-        store.raise_alarm("disk_low", "", "2 GB left")
-        store.clear_alarm("disk_low", "")
-        store.clear_alarm("never_raised", "")
-        assert [(alarm.code, alarm.message) for alarm in store.active_alarms()] == [
-            ("link_lost", "spectrometer unplugged")
-        ]
-        store.clear_alarm("link_lost", "6100023")
-        assert store.active_alarms() == ()
-        store.raise_alarm("link_lost", "6100023", "again")
-        assert [alarm.message for alarm in store.active_alarms()] == ["again"]
-
-
 def test_a_second_writer_is_refused_and_told_who_writes(station):
     with (
         station_store(station),

@@ -29,6 +29,7 @@ from qc_daemon.domain.calibration import ControlReset
 from qc_daemon.domain.errors import InputError
 from qc_daemon.domain.inspection import ReportFile
 from qc_daemon.domain.verdict import judge
+from storage.alarm_rows import SqlAlarmStore
 from storage.database import database_url
 from storage.history import QueryResult, run_query
 from storage.views import VIEWS
@@ -73,9 +74,12 @@ def station(tmp_path_factory) -> Path:
         report.write_bytes(b"%PDF")
         sha256 = hashlib.sha256(b"%PDF").hexdigest()
         store.add_report(numbers[0], passed.id, ReportFile(str(report), "zh", sha256))
-        store.raise_alarm("link_lost", SPECTROMETER.serial, "unplugged")
-        store.clear_alarm("link_lost", SPECTROMETER.serial)
-        store.raise_alarm("link_lost", SPECTROMETER.serial, "unplugged again")
+        alarms = SqlAlarmStore(store)
+        alarms.raise_alarm("link_lost", SPECTROMETER.serial, "unplugged", NOON)
+        alarms.clear_alarm("link_lost", SPECTROMETER.serial, NOON)
+        alarms.raise_alarm("link_lost", SPECTROMETER.serial, "unplugged again", NOON)
+        alarms.escalate_alarm("link_lost", SPECTROMETER.serial, "station", "nobody came", NOON)
+        alarms.acknowledge_alarm("link_lost", SPECTROMETER.serial, "Wang", "new cable ordered", NOON)
         store.add_dark(dark_reference())
         store.add_check(check_run(WHITE))
         store.reset_control(ControlReset(SPECTROMETER.serial, "Wang", "new lamp", NOON))

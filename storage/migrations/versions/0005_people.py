@@ -14,6 +14,7 @@ def upgrade() -> None:
     _create_people()
     _create_signatures()
     _index_the_pages()
+    _create_alarm_transitions()
 
 
 def _create_people() -> None:
@@ -66,6 +67,19 @@ def _index_the_pages() -> None:
     """The list of inspections is read from the newest back, of one lot or of one verdict."""
     op.create_index(None, "acquisitions", ["lot", "number"])
     op.create_index(None, "conclusions", ["outcome", "acquisition_number"])
+
+
+def _create_alarm_transitions() -> None:
+    """What was done about alarms; that they came and went is in `station_events`."""
+    op.create_table(
+        "alarm_transitions",
+        sa.Column("sequence", sa.Integer, primary_key=True),
+        sa.Column("raised_sequence", sa.Integer, sa.ForeignKey("station_events.sequence"), nullable=False),
+        *_texts("state", "code", "who", "why", "happened_at"),
+        sa.CheckConstraint("state IN ('acknowledged', 'escalated')", "state"),
+        sqlite_strict=True,
+    )
+    op.create_index(None, "alarm_transitions", ["raised_sequence"])
 
 
 def _texts(*names: str) -> list[sa.Column[str]]:

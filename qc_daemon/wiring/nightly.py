@@ -1,0 +1,28 @@
+"""What the station does by itself each night, in order: one line a job."""
+
+from collections.abc import Callable, Sequence
+
+from qc_daemon.alarms import Alarms
+from qc_daemon.calendar import NightlyJob
+from qc_daemon.config import Config
+from qc_daemon.wiring.archive import check_promises
+
+
+def nightly_jobs(config: Config, alarms: Alarms) -> Sequence[NightlyJob]:
+    """Return the jobs of a station; what one raises becomes an alarm."""
+    return [
+        NightlyJob("check", 2, 0, _check(config, alarms)),
+    ]
+
+
+def _check(config: Config, alarms: Alarms) -> Callable[[], None]:
+    """Check every promise from outside; the alarm goes when a later night finds nothing."""
+
+    def check() -> None:
+        problems = check_promises(config.station.folder).problems
+        alarms.clear("fsck")
+        if problems:
+            more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+            alarms.raise_alarm("fsck", f"{problems[0]}{more}")
+
+    return check

@@ -1,0 +1,49 @@
+"""Puts a station together that runs until it is told to stop."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from qc_daemon.alarms import Alarms
+from qc_daemon.calendar import Calendar
+from qc_daemon.clock import SystemClock
+from qc_daemon.config import Config
+from qc_daemon.daemon import Daemon
+from qc_daemon.line_loop import LineLoop
+from qc_daemon.service_manager import service_manager
+from qc_daemon.status import StatusBoard
+from qc_daemon.wiring.archive import status_file
+from qc_daemon.wiring.lines import open_line
+from qc_daemon.wiring.nightly import nightly_jobs
+from qc_daemon.wiring.station import alarm_store, open_workplace
+from qc_daemon.wiring.triggers import open_trigger
+
+
+@contextmanager
+def open_daemon(config: Config, path: Path) -> Iterator[tuple[Daemon, Callable[[], None]]]:
+    """Open the station of a configuration; return it and what reads its file at `path` anew."""
+    clock = SystemClock()
+    with (
+        open_line(config) as line,
+        open_workplace(config, line) as workplace,  # first: a second process must not talk to the line
+        open_trigger(config, line) as trigger,
+    ):
+        board = StatusBoard(status_file(config.station.folder), clock)
+        board.update()
+        alarms = Alarms(board, alarm_store(workplace), clock)
+        loop = LineLoop(workplace, trigger, board, alarms)
+        with Calendar(nightly_jobs(config, alarms), alarms, board) as calendar:
+            yield (
+                Daemon(
+                    loop,
+                    (),
+                    board,
+                    alarms,
+                    service_manager(os.environ),
+                    calendar.lives,
+                    config.station.folder,
+                    clock,
+                ),
+                lambda: None,
+            )
