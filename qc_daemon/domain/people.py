@@ -1,5 +1,6 @@
 """Who may use the station, and what each role may do."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +39,11 @@ RIGHTS: Mapping[Role, frozenset[Right]] = {
     Role.ENGINEER: _STATION,
     Role.ADMIN: _STATION | {Right.MANAGE_PEOPLE},
 }
+
+
+def secret_sha256(secret: str) -> str:
+    """Return what is kept of a secret of 256 random bits; a password needs a slow hash instead."""
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
 
 
 class SignatureMeaning(StrEnum):

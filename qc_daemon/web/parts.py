@@ -1,0 +1,82 @@
+"""What the page works with; the wiring chooses it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from qc_daemon.domain.inspection import Acquisition, Conclusion
+from qc_daemon.domain.page import DutyLine, ModelSheet, PageReader
+from qc_daemon.domain.people import PeopleReader
+from qc_daemon.domain.ports import Clock
+from qc_daemon.domain.reasons import Reason
+from qc_daemon.domain.requests import Desk
+
+Language = Literal["zh", "en"]
+
+
+class ScreenImage(Protocol):
+    """A micrograph for a screen: JPEG, height / width, and an SVG that lies over it."""
+
+    @property
+    def jpeg(self) -> bytes:
+        """The picture with debris outlined."""
+        ...
+
+    @property
+    def aspect(self) -> float:
+        """Height / width."""
+        ...
+
+    @property
+    def overlay_svg(self) -> str:
+        """Kept regions, defects and a scale bar."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Texts about inspections in both languages, those of the certificate."""
+
+    reason: Callable[[Reason, Language], str]
+    fibre: Callable[[str, Language], str]
+    term: Callable[[str, Language], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Draws an inspection for a screen."""
+
+    spectrum_svg: Callable[[Acquisition, Conclusion | None], str]
+    micrograph: Callable[[Acquisition, Conclusion | None], ScreenImage | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All that the page works with.
+
+    Attributes:
+        reader, people: over a connection that cannot write.
+        desk: where everything that changes something is brought.
+        status: the published health of the station, as `qc-daemon status --json` prints it.
+        duties: what is due with each spectrometer.
+        models: what the station could use; looks at every file, so it takes its time.
+        chinese_font: served to browsers that have none of their own.
+        secure: whether the page is served over TLS.
+        session_s: how long a session lasts, seconds.
+    """
+
+    station_name: str
+    station_folder: Path
+    reader: PageReader
+    people: PeopleReader
+    desk: Desk
+    status: Callable[[], dict[str, Any]]
+    duties: Callable[[], tuple[DutyLine, ...]]
+    models: Callable[[], tuple[ModelSheet, ...]]
+    pictures: Pictures
+    wording: Wording
+    clock: Clock
+    chinese_font: Path
+    secure: bool
+    session_s: float
