@@ -29,6 +29,8 @@ from pydantic_settings import (
 from qc_daemon.domain.errors import ConfigError, LabelError
 from qc_daemon.domain.label import parse_label
 from qc_daemon.domain.rules import rule_named
+from qc_daemon.settings.backup import BackupSection
+from qc_daemon.settings.retention import RetentionSection
 
 DEFAULT_FILE = Path("qc.toml")
 
@@ -298,6 +300,8 @@ class Config(BaseSettings):
     scanner: ScannerSection | None = None
     judgement: JudgementSection = JudgementSection()
     calibration: CalibrationSection = CalibrationSection()
+    retention: RetentionSection = RetentionSection()
+    backup: BackupSection | None = None
 
     @model_validator(mode="after")
     def _instruments_named_once(self) -> "Config":
