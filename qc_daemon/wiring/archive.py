@@ -1,4 +1,4 @@
-"""Opens what is stored: conclusions, history, promises, schema.
+"""Opens what is stored: conclusions, promises, schema.
 
 Heavy packages are imported where they are used, so that a command starts at once.
 """
@@ -18,13 +18,10 @@ from qc_daemon.wiring.station import open_judges, open_store, repair
 
 if TYPE_CHECKING:
     from storage.fsck import FsckReport
-    from storage.history import QueryResult
     from storage.inspection_reader import InspectionSummary, SqlInspectionReader
     from storage.inspection_store import SqlInspectionStore
 
 _DEMO_FOLDER = Path("station")
-_QUERY_LIMIT_S = 5.0
-_QUERY_LIMIT_ROWS = 1000
 _FIRST_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -98,13 +95,6 @@ def check_promises(folder: Path) -> "FsckReport":
     from storage.fsck import check_station
 
     return check_station(folder)
-
-
-def run_query(folder: Path, sql: str) -> "QueryResult":
-    """Run one read-only query on the history of a station."""
-    from storage.history import run_query as query
-
-    return query(_database_url(folder), sql, _QUERY_LIMIT_S, _QUERY_LIMIT_ROWS)
 
 
 def upgrade_database(folder: Path) -> str:
