@@ -1,10 +1,11 @@
 """One SQL question to a station's database: it can read, for a limited time, and nothing else."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pysqlite3 import dbapi2
@@ -30,8 +31,16 @@ class QueryResult:
     truncated: bool
 
 
-def run_query(url: str, sql: str, time_limit_s: float, row_limit: int) -> QueryResult:
+def run_query(
+    url: str,
+    sql: str,
+    time_limit_s: float,
+    row_limit: int,
+    parameters: Mapping[str, str] = MappingProxyType({}),
+) -> QueryResult:
     """Answer one SELECT (or WITH … SELECT); the connection can do nothing else.
+
+    `parameters` fill in the names after a colon that the SQL has.
 
     Raises:
         InputError: the SQL cannot be read, would change something, or took too long.
@@ -43,7 +52,7 @@ def run_query(url: str, sql: str, time_limit_s: float, row_limit: int) -> QueryR
         deadline = time.monotonic() + time_limit_s
         connection.set_progress_handler(lambda: time.monotonic() > deadline, _INSTRUCTIONS_BETWEEN_CHECKS)
         with _questions_faults_named(time_limit_s):
-            cursor = connection.execute(sql)
+            cursor = connection.execute(sql, dict(parameters))
             rows = cursor.fetchmany(row_limit + 1)
         if cursor.description is None:
             raise InputError("the SQL gives no table; expected one SELECT")

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from qc_daemon.domain.errors import InputError
 from qc_daemon.domain.retention import EvidenceKind, StoredEvidence
 from storage.blobs import BlobStore
+from storage.database import one_line_errors, open_reader
 from storage.retention_tables import LotHoldRow, RetiredContentRow
 from storage.station_folder import StationFolder
 from storage.tables import AcquisitionRow
@@ -98,6 +99,16 @@ def evidence_newest_first(session: Session, folder: Path, kind: EvidenceKind) ->
 def gone_contents(session: Session) -> set[str]:
     """Return the hashes of contents whose bytes were let go and not stored again."""
     return {row.sha256 for row in session.execute(text(_GONE))}
+
+
+def gone_blobs(database: Path) -> set[str]:
+    """Return `gone_contents` of a database file that nothing writes."""
+    reader = open_reader(database)
+    try:
+        with one_line_errors(database), Session(reader) as session:
+            return gone_contents(session)
+    finally:
+        reader.dispose()
 
 
 def retired_rule(session: Session, sha256: str) -> tuple[str, datetime] | None:

@@ -1,4 +1,4 @@
-"""Commands of the archive: conclude, history, fsck, db."""
+"""Commands of the archive: conclude, fsck, db."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -23,9 +23,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     for command in (conclude, fsck):
         app.command()(command)
-    history = typer.Typer(help="Ask the history of the station.", no_args_is_help=True)
-    history.command("sql")(history_sql)
-    app.add_typer(history, name="history")
     db = typer.Typer(help="The schema of the database.", no_args_is_help=True)
     db.command("upgrade")(db_upgrade)
     db.command("current")(db_current)
@@ -67,25 +64,6 @@ def fsck(
             typer.echo(f"PROBLEM {problem}")
         typer.echo("clean" if found.ok else f"{len(found.problems)} problems")
     raise typer.Exit(0 if found.ok else 1)
-
-
-def history_sql(
-    sql: Annotated[str, typer.Argument(help="A SELECT over the views of docs/history.md.")],
-    config: ConfigOption = DEFAULT_FILE,
-    station: StationOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Run one read-only query, with a time and a row limit."""
-    answer = wiring.run_query(wiring.station_folder(config, station), sql)
-    if as_json:
-        print_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
-        return
-    rows = table(*answer.columns)
-    for row in answer.rows:
-        rows.add_row(*("" if cell is None else str(cell) for cell in row))
-    console().print(rows)
-    if answer.truncated:
-        say(f"only the first {len(answer.rows)} rows are shown")
 
 
 def db_upgrade(config: ConfigOption = DEFAULT_FILE, station: StationOption = None) -> None:

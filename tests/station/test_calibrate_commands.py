@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from command_line import Ran, qc_daemon
 
-from qc_daemon.wiring.archive import run_query
+from qc_daemon.wiring.history import run_query
 
 
 def a_station(folder: Path, spectrometer: str = "nirscan-nano", calibration: str = "") -> Path:

@@ -1,0 +1,104 @@
+"""Keeps evidence as long as the rules say, holds lots back, copies a station and puts a copy back."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from qc_daemon.clock import SystemClock
+from qc_daemon.config import DEFAULT_FILE, Config, load_config
+from qc_daemon.domain.errors import ConfigError
+from qc_daemon.domain.retention import EvidenceKind
+from qc_daemon.settings.retention import RetentionSection
+from qc_daemon.wiring.station import decoders, open_store
+
+if TYPE_CHECKING:
+    from storage.backup import BackupDone
+    from storage.fsck import FsckReport
+    from storage.inspection_store import SqlInspectionStore
+    from storage.retention import LetGo
+
+log = structlog.get_logger()
+
+
+def run_retention(folder: Path, section: RetentionSection) -> tuple["LetGo", ...]:
+    """Let go what the rules no longer keep, of a station that no daemon writes."""
+    from storage.retention import retire
+
+    with open_store(folder) as store:
+        return retire(store, folder, section.rules, SystemClock().now())
+
+
+def would_retire(folder: Path, section: RetentionSection) -> tuple["LetGo", ...]:
+    """Return what retention would let go now; nothing is changed."""
+    from storage.inspection_reader import open_inspections
+    from storage.retention import LetGo, plan_retention
+
+    contents: Counter[EvidenceKind] = Counter()
+    sizes: Counter[EvidenceKind] = Counter()
+    with open_inspections(folder, None, *decoders()) as reader:
+        for one in plan_retention(reader.reading, folder, section.rules, SystemClock().now()):
+            contents[one.evidence.kind] += 1
+            sizes[one.evidence.kind] += one.evidence.size_bytes
+    return tuple(LetGo(kind, contents[kind], sizes[kind]) for kind in EvidenceKind)
+
+
+def hold_lot(folder: Path, lot: str, held: bool, who: str, why: str) -> None:
+    """Put a lot under legal hold, or release it."""
+    from storage.retention_rows import set_hold
+
+    with open_store(folder) as store, store.transaction() as session:
+        set_hold(session, lot, held, who, why, SystemClock().now())
+
+
+def backup(folder: Path, target: Path) -> "BackupDone":
+    """Copy a station, also while its daemon runs, and check the copy."""
+    from storage.backup import backup_station
+
+    return backup_station(folder, target)
+
+
+def restore(backup_folder: Path, folder: Path) -> "FsckReport":
+    """Put a backup back as a station that does not exist yet."""
+    from storage.backup import restore_station
+
+    return restore_station(backup_folder, folder)
+
+
+def folder_to_restore(config: Path, station: Path | None) -> Path:
+    """Return the station folder that a command means; it need not exist.
+
+    Raises:
+        ConfigError: there is no configuration to name it.
+    """
+    if station is not None:
+        return station
+    if not config.exists() and config == DEFAULT_FILE:
+        raise ConfigError(f"{config} does not exist; expected it, or --station with the folder to restore")
+    return load_config(config).station.folder
+
+
+def nightly_retention(config: Config, store: "SqlInspectionStore") -> Callable[[], None]:
+    """Return the retention that the calendar of a running station runs each night."""
+    from storage.retention import retire
+
+    def run() -> None:
+        done = retire(store, config.station.folder, config.retention.rules, SystemClock().now())
+        for one in done:
+            if one.contents:
+                log.info("retired", kind=one.kind.value, contents=one.contents, size_bytes=one.size_bytes)
+
+    return run
+
+
+def nightly_backup(config: Config) -> Callable[[], None]:
+    """Return the backup that the calendar runs each night; without a section [backup] it does nothing."""
+
+    def run() -> None:
+        if config.backup is not None:
+            done = backup(config.station.folder, config.backup.folder)
+            log.info("backed up", files=done.copied_files, size_bytes=done.copied_bytes)
+
+    return run
