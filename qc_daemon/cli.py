@@ -10,7 +10,20 @@ from collections.abc import Sequence
 import structlog
 import typer
 
-from qc_daemon.commands import archive, calibrate, clean, line, models, reports, run, verify, workshop
+from qc_daemon.commands import (
+    archive,
+    calibrate,
+    clean,
+    history,
+    keeping,
+    lab,
+    line,
+    models,
+    reports,
+    run,
+    verify,
+    workshop,
+)
 from qc_daemon.domain.errors import QcError
 
 app = typer.Typer(
@@ -20,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain lines: for logs, pipes and every terminal
 )
-for room in (line, run, archive, calibrate, models, workshop, clean, reports, verify):
+for room in (line, run, archive, history, lab, keeping, calibrate, models, workshop, clean, reports, verify):
     room.register(app)
 
 
