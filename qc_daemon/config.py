@@ -31,6 +31,7 @@ from qc_daemon.domain.label import parse_label
 from qc_daemon.domain.rules import rule_named
 from qc_daemon.settings.backup import BackupSection
 from qc_daemon.settings.retention import RetentionSection
+from qc_daemon.settings.web import WebSection
 
 DEFAULT_FILE = Path("qc.toml")
 
@@ -300,6 +301,7 @@ class Config(BaseSettings):
     scanner: ScannerSection | None = None
     judgement: JudgementSection = JudgementSection()
     calibration: CalibrationSection = CalibrationSection()
+    web: WebSection | None = None
     retention: RetentionSection = RetentionSection()
     backup: BackupSection | None = None
 

@@ -26,6 +26,6 @@ def run(config: ConfigOption = DEFAULT_FILE) -> None:
         signal.signal(number, lambda *_: stop.set())
     signal.signal(signal.SIGHUP, lambda *_: reload.set())
     settings = load_config(config)
-    with open_daemon(settings, config) as (daemon, reread):
+    with open_daemon(settings, config, say) as (daemon, reread):
         say(f"station {settings.station.folder} runs; Ctrl-C ends it")
         daemon.run(stop, reload, reread)

@@ -18,11 +18,17 @@ from qc_daemon.wiring.lines import open_line
 from qc_daemon.wiring.nightly import nightly_jobs
 from qc_daemon.wiring.station import alarm_store, open_workplace
 from qc_daemon.wiring.triggers import open_trigger
+from qc_daemon.wiring.web import open_page
 
 
 @contextmanager
-def open_daemon(config: Config, path: Path) -> Iterator[tuple[Daemon, Callable[[], None]]]:
-    """Open the station of a configuration; return it and what reads its file at `path` anew."""
+def open_daemon(
+    config: Config, path: Path, say: Callable[[str], None]
+) -> Iterator[tuple[Daemon, Callable[[], None]]]:
+    """Open the station of a configuration; return it and what reads its file at `path` anew.
+
+    `say` tells the person at the console where the page is.
+    """
     clock = SystemClock()
     with (
         open_line(config) as line,
@@ -33,11 +39,14 @@ def open_daemon(config: Config, path: Path) -> Iterator[tuple[Daemon, Callable[[
         board.update()
         alarms = Alarms(board, alarm_store(workplace), clock)
         loop = LineLoop(workplace, trigger, board, alarms)
-        with Calendar(nightly_jobs(config, alarms), alarms, board) as calendar:
+        with (
+            Calendar(nightly_jobs(config, alarms), alarms, board) as calendar,
+            open_page(config, workplace, alarms, say) as page,
+        ):
             yield (
                 Daemon(
                     loop,
-                    (),
+                    page,
                     board,
                     alarms,
                     service_manager(os.environ),

@@ -26,6 +26,7 @@ from qc_daemon.wiring.archive import status_file
 from qc_daemon.wiring.calibration import list_duties
 from qc_daemon.wiring.model_choice import COMPOSITION, chosen_checkpoint, station_models
 from qc_daemon.wiring.station import decoders
+from qc_daemon.workplace import Workplace
 
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
@@ -38,13 +39,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_page(
-    config: Config, store: "SqlInspectionStore", alarms: Alarms, say: Callable[[str], None]
+    config: Config, workplace: Workplace, alarms: Alarms, say: Callable[[str], None]
 ) -> Iterator[tuple[Child, ...]]:
     """Serve the page of a station and the desk behind it; nothing if the configuration has no [web].
 
     Args:
         config: of the station.
-        store: the only writer of its database.
+        workplace: holds the only writer of its database.
         alarms: of the running station.
         say: tells the person at the console where the page is, and how to make the first admin.
 
@@ -52,11 +53,13 @@ def open_page(
         ConfigError: the address cannot be listened on.
     """
     from qc_daemon.desk_socket import open_desk
+    from storage.inspection_store import SqlInspectionStore
 
-    section = config.web
+    section, store = config.web, workplace.store
     if section is None:
         yield ()
         return
+    assert isinstance(store, SqlInspectionStore)
     desk = front_desk(config, section, store, alarms)
     with _listening(section) as listening, open_desk(config.station.folder, desk):
         address = section.model_copy(update={"port": listening.getsockname()[1]}).address
