@@ -30,6 +30,7 @@ from qc_daemon.domain.errors import ConfigError, LabelError
 from qc_daemon.domain.label import parse_label
 from qc_daemon.domain.rules import rule_named
 from qc_daemon.settings.backup import BackupSection
+from qc_daemon.settings.ledger import LedgerSection
 from qc_daemon.settings.retention import RetentionSection
 from qc_daemon.settings.web import WebSection
 
@@ -304,6 +305,7 @@ class Config(BaseSettings):
     web: WebSection | None = None
     retention: RetentionSection = RetentionSection()
     backup: BackupSection | None = None
+    ledger: LedgerSection | None = None
 
     @model_validator(mode="after")
     def _instruments_named_once(self) -> "Config":

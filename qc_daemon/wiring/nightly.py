@@ -6,12 +6,14 @@ from qc_daemon.alarms import Alarms
 from qc_daemon.calendar import NightlyJob
 from qc_daemon.config import Config
 from qc_daemon.wiring.archive import check_promises
+from qc_daemon.wiring.ledger import nightly_anchor
 
 
 def nightly_jobs(config: Config, alarms: Alarms) -> Sequence[NightlyJob]:
     """Return the jobs of a station; what one raises becomes an alarm."""
     return [
         NightlyJob("check", 2, 0, _check(config, alarms)),
+        NightlyJob("anchor", 2, 45, nightly_anchor(config)),
     ]
 
 

@@ -14,6 +14,7 @@ from qc_daemon.line_loop import LineLoop
 from qc_daemon.service_manager import service_manager
 from qc_daemon.status import StatusBoard
 from qc_daemon.wiring.archive import status_file
+from qc_daemon.wiring.ledger import anchored_at_stop
 from qc_daemon.wiring.lines import open_line
 from qc_daemon.wiring.nightly import nightly_jobs
 from qc_daemon.wiring.station import alarm_store, open_workplace
@@ -31,6 +32,7 @@ def open_daemon(
     """
     clock = SystemClock()
     with (
+        anchored_at_stop(config),
         open_line(config) as line,
         open_workplace(config, line) as workplace,  # first: a second process must not talk to the line
         open_trigger(config, line) as trigger,

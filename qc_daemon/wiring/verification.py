@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qc_daemon.domain.errors import Unavailable
+from qc_daemon.wiring.ledger import check_ledger_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,21 @@ def verify_ledger(config: Path, station: Path | None) -> Verification:
     """Check the whole ledger of a station; `config` and `station` name it as in every command.
 
     Raises:
-        Unavailable: the station has no ledger.
+        InputError: the anchor file of the configuration cannot be read.
+        StoreUnavailable: the database does not answer, or is of another schema.
     """
-    raise Unavailable("this station has no ledger")
+    found = check_ledger_of(config, station)
+    counts = {
+        "entries follow one another": found.entries,
+        "rows are as their entries say": found.rows,
+        "blobs hold what their rows name": found.blobs - found.retired,
+        "report files are as recorded": found.files,
+        "heads written down elsewhere are in the ledger": found.anchors,
+    }
+    checked = [f"{count} {what}" for what, count in counts.items()] if not found.problems else []
+    if found.head is not None:
+        checked.append(f"head: entry {found.head.sequence}, SHA-256 {found.head.sha256}")
+    notes = [f"{found.retired} contents went by the rules of retention"] if found.retired else []
+    if not found.anchors:
+        notes.append("no head was written down elsewhere: newest entries that were cut off are not missed")
+    return Verification(tuple(checked), tuple(notes), found.problems)
