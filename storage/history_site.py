@@ -32,7 +32,7 @@ _SETTINGS = {
     "facet_time_limit_ms": 1000,
     "facet_suggest_time_limit_ms": 50,
     "max_returned_rows": 1000,
-    "allow_download": False,  # a copy of a live file would be a broken one; `qc-daemon backup` makes whole ones
+    "allow_download": False,  # a copy of a live file would be broken; `qc-daemon backup` makes whole ones
     "default_cache_ttl": 0,
     "max_csv_mb": 100,
 }
@@ -93,7 +93,7 @@ def history_app(path: Path, title: str) -> Any:
 class _ReadingOnly:
     """A plugin of Datasette: prepares each connection to the station's file."""
 
-    @hookimpl
+    @hookimpl  # type: ignore[untyped-decorator]
     def prepare_connection(self, conn: Any) -> None:
         """Let a connection read and nothing else."""
         conn.execute("PRAGMA query_only = ON")

@@ -6,7 +6,6 @@ that they went, and the next run deletes them.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -17,6 +16,7 @@ from sqlalchemy.orm import Session
 from qc_daemon.domain.errors import StoreUnavailable
 from qc_daemon.domain.retention import (
     EvidenceKind,
+    LetGo,
     RetentionRule,
     Retirement,
     StoredEvidence,
@@ -45,15 +45,6 @@ _USED_SINCE = """
     UNION SELECT fill_sha256 FROM conclusions WHERE sequence > :conclusion
     UNION SELECT sha256 FROM reports WHERE sequence > :report
 """
-
-
-@dataclass(frozen=True, slots=True)
-class LetGo:
-    """What a run let go of one class, or would let go."""
-
-    kind: EvidenceKind
-    contents: int
-    size_bytes: int
 
 
 def plan_retention(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from qc_daemon.commands.output import console, print_json, say, table
+from qc_daemon.commands.output import print_json, say
 from qc_daemon.config import DEFAULT_FILE
 from qc_daemon.domain.errors import InputError
 from qc_daemon.pipeline import conclude as draw_conclusion

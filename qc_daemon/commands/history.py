@@ -63,7 +63,7 @@ def history_serve(
     station: StationOption = None,
 ) -> None:
     """Show the history in a browser on this computer, until Ctrl-C; nothing can be changed there."""
-    wiring.serve_history(station_folder(config, station), port, lambda address: typer.echo(address))
+    wiring.serve_history(station_folder(config, station), port, typer.echo)
 
 
 def _parameters(texts: Sequence[str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,11 +11,9 @@ from qc_daemon.commands.archive import ConfigOption, JsonOption, StationOption
 from qc_daemon.commands.output import print_json, say
 from qc_daemon.config import DEFAULT_FILE
 from qc_daemon.domain.errors import InputError
+from qc_daemon.domain.retention import LetGo
 from qc_daemon.wiring import keeping as wiring
 from qc_daemon.wiring.archive import archive_config, station_folder
-
-if TYPE_CHECKING:
-    from storage.retention import LetGo
 
 
 def register(app: typer.Typer) -> None:
@@ -87,6 +85,6 @@ def restore(
         say(f"note: {note}")
 
 
-def _print_retired(done: Sequence["LetGo"], verb: str) -> None:
+def _print_retired(done: Sequence[LetGo], verb: str) -> None:
     for one in done:
         typer.echo(f"{one.kind.value}: {one.contents} contents, {one.size_bytes / 1e6:.1f} MB {verb}")

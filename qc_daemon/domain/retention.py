@@ -55,6 +55,15 @@ class Retirement:
     rule: str
 
 
+@dataclass(frozen=True, slots=True)
+class LetGo:
+    """What a run let go of one class, or would let go."""
+
+    kind: EvidenceKind
+    contents: int
+    size_bytes: int
+
+
 def retirements(
     newest_first: Iterable[StoredEvidence], rule: RetentionRule, now: datetime
 ) -> Iterator[Retirement]:

@@ -10,7 +10,7 @@ import structlog
 from qc_daemon.clock import SystemClock
 from qc_daemon.config import DEFAULT_FILE, Config, load_config
 from qc_daemon.domain.errors import ConfigError
-from qc_daemon.domain.retention import EvidenceKind
+from qc_daemon.domain.retention import EvidenceKind, LetGo
 from qc_daemon.settings.retention import RetentionSection
 from qc_daemon.wiring.station import decoders, open_store
 
@@ -18,12 +18,11 @@ if TYPE_CHECKING:
     from storage.backup import BackupDone
     from storage.fsck import FsckReport
     from storage.inspection_store import SqlInspectionStore
-    from storage.retention import LetGo
 
 log = structlog.get_logger()
 
 
-def run_retention(folder: Path, section: RetentionSection) -> tuple["LetGo", ...]:
+def run_retention(folder: Path, section: RetentionSection) -> tuple[LetGo, ...]:
     """Let go what the rules no longer keep, of a station that no daemon writes."""
     from storage.retention import retire
 
@@ -31,10 +30,10 @@ def run_retention(folder: Path, section: RetentionSection) -> tuple["LetGo", ...
         return retire(store, folder, section.rules, SystemClock().now())
 
 
-def would_retire(folder: Path, section: RetentionSection) -> tuple["LetGo", ...]:
+def would_retire(folder: Path, section: RetentionSection) -> tuple[LetGo, ...]:
     """Return what retention would let go now; nothing is changed."""
     from storage.inspection_reader import open_inspections
-    from storage.retention import LetGo, plan_retention
+    from storage.retention import plan_retention
 
     contents: Counter[EvidenceKind] = Counter()
     sizes: Counter[EvidenceKind] = Counter()
