@@ -29,9 +29,12 @@ from pydantic_settings import (
 from qc_daemon.domain.errors import ConfigError, LabelError
 from qc_daemon.domain.label import parse_label
 from qc_daemon.domain.rules import rule_named
+from qc_daemon.settings.mqtt import MqttSection
 from qc_daemon.settings.backup import BackupSection
 from qc_daemon.settings.ledger import LedgerSection
+from qc_daemon.settings.report import ReportSection
 from qc_daemon.settings.retention import RetentionSection
+from qc_daemon.settings.sampling import SamplingSection
 from qc_daemon.settings.web import WebSection
 
 DEFAULT_FILE = Path("qc.toml")
@@ -301,11 +304,14 @@ class Config(BaseSettings):
     plc: PlcSection | None = None
     scanner: ScannerSection | None = None
     judgement: JudgementSection = JudgementSection()
+    sampling: SamplingSection = SamplingSection()
     calibration: CalibrationSection = CalibrationSection()
-    web: WebSection | None = None
     retention: RetentionSection = RetentionSection()
     backup: BackupSection | None = None
     ledger: LedgerSection | None = None
+    report: ReportSection = ReportSection()
+    web: WebSection | None = None
+    mqtt: MqttSection | None = None
 
     @model_validator(mode="after")
     def _instruments_named_once(self) -> "Config":

@@ -50,6 +50,10 @@ HEADINGS: Mapping[str, Words] = {
     "absorbance": Words("吸光度", "Absorbance"),
     "micrograph": Words("显微图像", "Micrograph"),
     "defects": Words("疵点", "Defects"),
+    "roll_map": Words("卷上的检验位置 / m", "Inspected on this roll / m"),
+    "end": Words("证书结束", "End of certificate"),
+    "customer": Words("委托方", "Customer"),
+    "in_house": Words("企业内部（生产过程检验）", "in-house (production control)"),
     "limits": Words("本结果不涵盖", "What this result does not cover"),
     "record": Words(
         "本文件附有全部数据（certificate.json），可离线核对。",
@@ -89,6 +93,15 @@ NO_MICROGRAPH_BUT_SHARES = Words(
     "No usable micrograph; the shares rest on the spectrum alone.",
 )
 NO_DEFECTS = Words("未发现疵点。", "No defects found.")
+MORE_DEFECTS = Words(
+    "另有 {count} 处（{kinds}），全部列于附件记录。",
+    "{count} more ({kinds}); the attached record lists each.",
+)
+DEFECTS_OF_KIND = Words("{kind} {count} 处", "{kind} {count}")
+IMAGE_RETIRED = Words(
+    "图像已于 {date} 按规则“{rule}”到期清除；SHA-256：{sha256}。",
+    "Image retired on {date} by rule {rule}; SHA-256 {sha256}.",
+)
 NO_DEFECT_SEARCH = Words("没有可用的图像，未检查疵点。", "No usable image: defects were not looked for.")
 DEFECT = Words(
     "{number}. {kind}，{severity}，{area:.3g} mm²，置信度 {confidence:.2f}",
@@ -98,6 +111,10 @@ LIMITS: tuple[Words, ...] = (
     Words(
         "结果只对本次测量的一点有效，不代表整卷或整批。",
         "The result holds for the measured spot only, not for the whole roll or lot.",
+    ),
+    Words(
+        "批号、卷号和标签成分由委托方提供，本工位未核实。未经书面同意，不得部分复制本证书。",
+        "Lot, roll and label are as given by the customer. This certificate may be reproduced only in full.",
     ),
     Words(
         "近红外光只到达表层；涂层、印花、染料和多层结构可能影响结果。",

@@ -7,12 +7,16 @@ from datetime import datetime
 from typing import Any, Literal
 
 from qc_daemon.domain.inspection import Acquisition, Conclusion
+from qc_daemon.domain.ledger import LedgerHead
+from qc_daemon.domain.surroundings import NOTHING_KNOWN, Surroundings
 from qc_daemon.domain.verdict import Outcome
 from reports.charts import SpectrumChart, spectrum_chart
 from reports.fonts import printable
 from reports.micrograph import Micrograph, draw_micrograph
 from reports.page import CertificatePage, certificate_page
+from reports.qr import qr_svg
 from reports.record import certificate_record, measured_spectrum
+from reports.roll_map import RollMap, roll_map
 from reports.wording import LANGUAGES, Language
 
 ReportLanguage = Literal["zh", "en", "both"]
@@ -24,6 +28,7 @@ class CertificateContent:
 
     Attributes:
         number: the station's number of the acquisition.
+        qr, qr_text: the head of the ledger as SVG of a QR code and as text; "" without a ledger.
         pages: what is said, per language.
         record: the attached record, UTF-8 JSON.
     """
@@ -34,17 +39,25 @@ class CertificateContent:
     concluded_at: datetime
     spectrum: SpectrumChart | None
     micrograph: Micrograph | None
+    roll: RollMap | None
+    qr: str
+    qr_text: str
     pages: Mapping[Language, CertificatePage]
     record: bytes
 
 
 def certificate_content(
-    number: int, acquisition: Acquisition, conclusion: Conclusion, station_name: str
+    number: int,
+    acquisition: Acquisition,
+    conclusion: Conclusion,
+    station_name: str,
+    surroundings: Surroundings = NOTHING_KNOWN,
 ) -> CertificateContent:
     """Gather what the certificate of one inspection says, in every language."""
     composition, image = conclusion.composition, conclusion.cleaned
     evidence = composition.evidence if composition else None
     spectrum = measured_spectrum(acquisition)
+    head = _ledger_text(number, surroundings.ledger) if surroundings.ledger else ""
     return CertificateContent(
         number=number,
         station_name=station_name,
@@ -52,12 +65,22 @@ def certificate_content(
         concluded_at=conclusion.concluded_at,
         spectrum=spectrum_chart(spectrum, evidence) if spectrum else None,
         micrograph=draw_micrograph(image, evidence, conclusion.defects) if image else None,
+        roll=roll_map(surroundings.positions, number),
+        qr=qr_svg(head) if head else "",
+        qr_text=head,
         pages={
-            language: certificate_page(acquisition, conclusion, spectrum, station_name, language)
+            language: certificate_page(
+                acquisition, conclusion, spectrum, surroundings, station_name, language
+            )
             for language in LANGUAGES
         },
-        record=certificate_record(number, acquisition, conclusion, station_name),
+        record=certificate_record(number, acquisition, conclusion, surroundings, station_name),
     )
+
+
+def _ledger_text(number: int, head: LedgerHead) -> str:
+    """Return what the QR code says; upper case makes a smaller code."""
+    return f"QC {number} LEDGER {head.sequence} {head.sha256}".upper()
 
 
 def layout_json(content: CertificateContent, language: ReportLanguage) -> str:
@@ -66,11 +89,14 @@ def layout_json(content: CertificateContent, language: ReportLanguage) -> str:
     picture = content.micrograph
     return json.dumps(
         {
-            "number": content.number,
+            "subject": str(content.number),
             "station": printable(content.station_name),
             "outcome": content.outcome.value,
             "spectrum": asdict(content.spectrum) if content.spectrum else None,
             "micrograph": asdict(picture) | {"jpeg": list(picture.jpeg)} if picture else None,
+            "roll": asdict(content.roll) if content.roll else None,
+            "qr": content.qr,
+            "qr_text": content.qr_text,
             "pages": [_printable(asdict(content.pages[spoken])) for spoken in languages],
         },
         ensure_ascii=False,

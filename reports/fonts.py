@@ -9,6 +9,8 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from qc_daemon.domain.errors import ReportFailed
+
 _PACKAGES = ("cvttf_NotoSansCJK_Regular", "cvttf_NotoSansCJK_Bold")
 _MISSING = "□"
 # Latin, Chinese punctuation, full-width forms, common ideographs, and the signs of the wording.
@@ -23,8 +25,15 @@ _SURE_SIGNS = frozenset("—–−‘’“”…≤≥→")
 
 
 def font_folders() -> list[Path]:
-    """Return the folders of the certificate's fonts."""
-    return [Path(str(resources.files(package))) for package in _PACKAGES]
+    """Return the folders of the certificate's fonts.
+
+    Raises:
+        ReportFailed: a package of fonts is not installed.
+    """
+    try:
+        return [Path(str(resources.files(package))) for package in _PACKAGES]
+    except ModuleNotFoundError as error:
+        raise ReportFailed(f"the fonts {error.name} are not installed; expected requirements.lock") from error
 
 
 def printable(text: str) -> str:

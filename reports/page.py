@@ -1,13 +1,16 @@
 """What one page of a certificate says, in one language: every word and figure, no layout."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 
 from qc_daemon.domain.composition import Composition
 from qc_daemon.domain.image import CleanedImage
 from qc_daemon.domain.inspection import Acquisition, Conclusion, Defect
 from qc_daemon.domain.reasons import ReasonCode
 from qc_daemon.domain.spectrum import Spectrum
+from qc_daemon.domain.surroundings import Surroundings
 from qc_daemon.domain.verdict import Outcome
 from reports import certificate_wording as wording
 from reports.provenance import (
@@ -17,10 +20,13 @@ from reports.provenance import (
     identity_facts,
     instrument_facts,
     rule_facts,
+    signature_lines,
 )
 from reports.reason_wording import reason_sentence
 from reports.shares import ShareLine, share_lines
-from reports.wording import OUTCOMES, SEPARATOR, Language, fibre_name, term
+from reports.wording import COMMA, OUTCOMES, SEPARATOR, Language, fibre_name, term
+
+_DEFECT_LINES = 12  # more of them would push the provenance off the page
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +61,14 @@ class CertificatePage:
     identifiers: tuple[Fact, ...]
     hashes: tuple[Fact, ...]
     limits: tuple[str, ...]
+    signatures: tuple[str, ...]
 
 
 def certificate_page(
     acquisition: Acquisition,
     conclusion: Conclusion,
     spectrum: Spectrum | None,
+    surroundings: Surroundings,
     station_name: str,
     language: Language,
 ) -> CertificatePage:
@@ -80,13 +88,14 @@ def certificate_page(
         shares_notes=tuple(_shares_notes(composition, language)),
         reasons=tuple(reason_sentence(reason, language) for reason in verdict.reasons),
         spectrum_note=_spectrum_note(spectrum, composition, language),
-        micrograph_notes=tuple(_micrograph_notes(conclusion, language)),
-        defects=tuple(_defects(conclusion, language)),
-        instruments=tuple(instrument_facts(acquisition, language)),
+        micrograph_notes=tuple(_micrograph_notes(conclusion, surroundings, language)),
+        defects=tuple(_defects(conclusion, surroundings, language)),
+        instruments=tuple(instrument_facts(acquisition, surroundings, language)),
         rules=tuple(rule_facts(conclusion, language)),
-        identifiers=tuple(identifier_facts(acquisition, conclusion, language)),
-        hashes=tuple(hash_facts(acquisition, language)),
+        identifiers=tuple(identifier_facts(acquisition, conclusion, surroundings, language)),
+        hashes=tuple(hash_facts(acquisition, surroundings, language)),
         limits=tuple(_limits(composition, language)),
+        signatures=tuple(signature_lines(surroundings, language)),
     )
 
 
@@ -126,8 +135,16 @@ def _spectrum_note(spectrum: Spectrum | None, composition: Composition | None, l
     return wording.SPECTRUM_NOTE.of(language) if composition else ""
 
 
-def _micrograph_notes(conclusion: Conclusion, language: Language) -> Iterator[str]:
+def _micrograph_notes(
+    conclusion: Conclusion, surroundings: Surroundings, language: Language
+) -> Iterator[str]:
     image, composition = conclusion.cleaned, conclusion.composition
+    retired = surroundings.retired_image
+    if image is None and retired is not None:
+        yield wording.IMAGE_RETIRED.of(language).format(
+            date=f"{retired.retired_at.astimezone(UTC):%Y-%m-%d}", rule=retired.rule, sha256=retired.sha256
+        )
+        return
     if image is None:
         yield (wording.NO_MICROGRAPH_BUT_SHARES if composition else wording.NO_MICROGRAPH).of(language)
         return
@@ -142,13 +159,27 @@ def _debris_note(image: CleanedImage, language: Language) -> str:
     return wording.DEBRIS_NOTE.of(language).format(method=image.method, percent=image.filled_percent)
 
 
-def _defects(conclusion: Conclusion, language: Language) -> Iterator[str]:
-    if conclusion.cleaned is None:
+def _defects(conclusion: Conclusion, surroundings: Surroundings, language: Language) -> Iterator[str]:
+    """Yield a line for each defect, in the order of the numbered boxes; only the first of very many."""
+    if conclusion.cleaned is None and surroundings.retired_image is None:
         yield wording.NO_DEFECT_SEARCH.of(language)
     elif not conclusion.defects:
         yield wording.NO_DEFECTS.of(language)
-    for number, defect in enumerate(conclusion.defects, 1):
-        yield _defect(number, defect, language)
+    lines = [_defect(number, defect, language) for number, defect in enumerate(conclusion.defects, 1)]
+    if len(lines) <= _DEFECT_LINES:
+        yield from lines
+        return
+    yield from lines[: _DEFECT_LINES - 1]
+    rest = conclusion.defects[_DEFECT_LINES - 1 :]
+    yield wording.MORE_DEFECTS.of(language).format(count=len(rest), kinds=_kinds(rest, language))
+
+
+def _kinds(defects: Sequence[Defect], language: Language) -> str:
+    counts = Counter(defect.kind for defect in defects)
+    return COMMA.of(language).join(
+        wording.DEFECTS_OF_KIND.of(language).format(kind=term(kind, language), count=count)
+        for kind, count in counts.most_common()
+    )
 
 
 def _defect(number: int, defect: Defect, language: Language) -> str:

@@ -8,9 +8,10 @@ from qc_daemon.domain.image import Frame
 from qc_daemon.domain.inspection import Acquisition, Conclusion
 from qc_daemon.domain.rules import Tolerance
 from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, WhiteReference
+from qc_daemon.domain.surroundings import Surroundings
 from reports import provenance_wording as wording
 from reports.record import sha256
-from reports.wording import COMMA, Language, term
+from reports.wording import COMMA, SEMICOLON, Language, term
 
 _NOTHING = "—"
 _DIGEST_LETTERS = 12  # of a model's digest; the attached record has all of it
@@ -28,7 +29,7 @@ class Fact:
 def identity_facts(
     acquisition: Acquisition, conclusion: Conclusion, station_name: str, language: Language
 ) -> Iterator[Fact]:
-    """Yield what was inspected, where and when."""
+    """Yield what was inspected, where and when; lot, roll and label are as the customer gave them."""
     specimen = acquisition.specimen
     yield _fact("specimen_id", specimen.id, language)
     yield _fact("lot", specimen.lot, language)
@@ -37,22 +38,26 @@ def identity_facts(
     label = specimen.label.text if specimen.label else wording.NO_LABEL.of(language)
     yield _fact("label", label, language)
     yield _fact("station", station_name, language)
-    yield _fact("measured_at", _utc(acquisition.triggered_at), language)
-    yield _fact("concluded_at", _utc(conclusion.concluded_at), language)
+    yield _fact("measured_at", utc(acquisition.triggered_at), language)
+    yield _fact("concluded_at", utc(conclusion.concluded_at), language)
 
 
-def instrument_facts(acquisition: Acquisition, language: Language) -> Iterator[Fact]:
-    """Yield the instruments as they were during the measurement, and the white reference."""
+def instrument_facts(
+    acquisition: Acquisition, surroundings: Surroundings, language: Language
+) -> Iterator[Fact]:
+    """Yield the instruments as they were during the measurement, reference and checks of the spectrometer."""
     scan = acquisition.scan
     yield _fact("spectrometer", _instrument(acquisition.spectrometer, language), language)
     yield _fact("settings", _settings(scan, language), language)
     yield _fact("conditions", _conditions(scan, language), language)
     yield _fact("white", _white(acquisition.white, acquisition.triggered_at, language), language)
+    yield _fact("checks", _checks(surroundings, acquisition.triggered_at, language), language)
     yield _fact("camera", _camera(acquisition.frame, acquisition.camera_expected, language), language)
 
 
 def rule_facts(conclusion: Conclusion, language: Language) -> Iterator[Fact]:
-    """Yield the rule, the models and the software that made the conclusion."""
+    """Yield the method, the rule, the models and the software that made the conclusion."""
+    yield _fact("method", wording.METHOD.of(language), language)
     yield _fact("rule", _rule(conclusion.tolerance, language), language)
     yield _fact("guard_band", wording.GUARD_BAND.of(language), language)
     for model in conclusion.models:
@@ -61,29 +66,49 @@ def rule_facts(conclusion: Conclusion, language: Language) -> Iterator[Fact]:
     yield _fact("software", conclusion.software_version, language)
 
 
-def identifier_facts(acquisition: Acquisition, conclusion: Conclusion, language: Language) -> Iterator[Fact]:
-    """Yield the identifiers of the stored records."""
+def identifier_facts(
+    acquisition: Acquisition, conclusion: Conclusion, surroundings: Surroundings, language: Language
+) -> Iterator[Fact]:
+    """Yield the identifiers of the stored records, and of the conclusion that this one replaces."""
     yield _fact("acquisition", acquisition.id, language, code=True)
     yield _fact("conclusion", conclusion.id, language, code=True)
     if acquisition.white is not None:
         yield _fact("white_id", acquisition.white.id, language, code=True)
+    if surroundings.replaces:
+        yield _fact("replaces", surroundings.replaces, language, code=True)
 
 
-def hash_facts(acquisition: Acquisition, language: Language) -> Iterator[Fact]:
-    """Yield the SHA-256 of the bytes that the instruments sent."""
+def hash_facts(acquisition: Acquisition, surroundings: Surroundings, language: Language) -> Iterator[Fact]:
+    """Yield the SHA-256 of the bytes that the instruments sent, and of the head of the ledger."""
     yield _fact("scan_sha256", sha256(acquisition.scan.raw), language, code=True)
     if acquisition.frame is not None:
         yield _fact("image_sha256", sha256(acquisition.frame.encoded), language, code=True)
+    elif surroundings.retired_image is not None:
+        yield _fact("image_sha256", surroundings.retired_image.sha256, language, code=True)
     if acquisition.white is not None:
         yield _fact("white_sha256", sha256(acquisition.white.scan.raw), language, code=True)
+    if surroundings.ledger is not None:
+        name = wording.LEDGER.of(language).format(sequence=surroundings.ledger.sequence)
+        yield Fact(name, surroundings.ledger.sha256, code=True)
+
+
+def signature_lines(surroundings: Surroundings, language: Language) -> Iterator[str]:
+    """Yield who signed the conclusion; a line to sign on if nobody did."""
+    if not surroundings.signatures:
+        yield wording.UNSIGNED.of(language)
+    for signature in surroundings.signatures:
+        yield wording.SIGNED.of(language).format(
+            who=signature.who, meaning=term(signature.meaning, language), at=utc(signature.signed_at)
+        )
+
+
+def utc(moment: datetime) -> str:
+    """Return an aware time as people read it: UTC to the second."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _fact(key: str, value: str, language: Language, *, code: bool = False) -> Fact:
     return Fact(wording.FACTS[key].of(language), value or _NOTHING, code)
-
-
-def _utc(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _instrument(identity: InstrumentIdentity, language: Language) -> str:
@@ -117,6 +142,21 @@ def _white(white: WhiteReference | None, measured_at: datetime, language: Langua
     words = wording.WHITE_FACTORY if white.source == "factory" else wording.WHITE_TILE
     age_min = (measured_at - white.taken_at).total_seconds() / 60.0
     return words.of(language).format(source=term(white.source, language), tile=white.tile_id, age=age_min)
+
+
+def _checks(surroundings: Surroundings, measured_at: datetime, language: Language) -> str:
+    if not surroundings.checks:
+        return wording.NEVER_CHECKED.of(language)
+    states = (
+        (wording.IN_CONTROL if check.in_control else wording.OUT_OF_CONTROL)
+        .of(language)
+        .format(
+            check=term(f"{check.kind.value} check", language),
+            age=(measured_at - check.done_at).total_seconds() / 3600.0,
+        )
+        for check in surroundings.checks
+    )
+    return SEMICOLON.of(language).join(states)
 
 
 def _camera(frame: Frame | None, camera_expected: bool, language: Language) -> str:

@@ -18,6 +18,9 @@ FACTS: Mapping[str, Words] = {
     "conditions": Words("测量条件", "Conditions"),
     "camera": Words("相机", "Camera"),
     "white": Words("白参考", "White reference"),
+    "checks": Words("控制图", "Control charts"),
+    "method": Words("方法", "Method"),
+    "replaces": Words("取代判定", "Replaces"),
     "white_id": Words("白参考编号", "Reference id"),
     "rule": Words("判定规则", "Rule"),
     "guard_band": Words("保护带", "Guard band"),
@@ -67,3 +70,17 @@ GUARD_BAND = Words(
     "tolerance, FAIL if a whole interval lies outside and another fibre surely deviates the other way, "
     "REFER otherwise",
 )
+METHOD = Words(
+    "近红外漫反射与显微图像，神经网络推断（筛查，非标准方法）；卷上取一点，无抽样方案",
+    "NIR reflectance and micrograph, neural network (screening, no standard method); "
+    "one spot, no sampling plan",
+)
+NEVER_CHECKED = Words("没有检查记录", "never checked")
+IN_CONTROL = Words("{check}受控（{age:.1f} 小时前）", "{check} in control ({age:.1f} h before)")
+OUT_OF_CONTROL = Words("{check}失控（{age:.1f} 小时前）", "{check} OUT OF CONTROL ({age:.1f} h before)")
+LEDGER = Words("台账第 {sequence} 条", "Ledger no. {sequence}")
+UNSIGNED = Words(
+    "签字：______________________　日期：______________",
+    "Signature: ______________________  Date: ______________",
+)
+SIGNED = Words("电子签名：{who}，{meaning}，{at}", "Signed electronically: {who}, {meaning}, {at}")

@@ -14,13 +14,18 @@ from qc_daemon.domain.composition import Composition
 from qc_daemon.domain.image import Frame
 from qc_daemon.domain.inspection import Acquisition, Conclusion
 from qc_daemon.domain.spectrum import Scan, Spectrum, WhiteReference, absorbance_spectrum, same_axis
+from qc_daemon.domain.surroundings import Surroundings
 
 SCHEMA = "textile-qc-certificate/1"
 ATTACHMENT_NAME = "certificate.json"
 
 
 def certificate_record(
-    number: int, acquisition: Acquisition, conclusion: Conclusion, station_name: str
+    number: int,
+    acquisition: Acquisition,
+    conclusion: Conclusion,
+    surroundings: Surroundings,
+    station_name: str,
 ) -> bytes:
     """Return the record as UTF-8 JSON; the same records always give the same bytes."""
     record = {
@@ -30,6 +35,7 @@ def certificate_record(
         "number": number,
         "acquisition": _acquisition(acquisition),
         "conclusion": _conclusion(conclusion),
+        "surroundings": _surroundings(surroundings),
     }
     return json.dumps(record, ensure_ascii=False, allow_nan=False, indent=1).encode()
 
@@ -130,6 +136,28 @@ def _conclusion(conclusion: Conclusion) -> dict[str, Any]:
         "cleaning": {"method": cleaned.method, "filled_percent": cleaned.filled_percent} if cleaned else None,
         "defects": [asdict(defect) for defect in conclusion.defects],
         "models": [asdict(model) for model in conclusion.models],
+    }
+
+
+def _surroundings(surroundings: Surroundings) -> dict[str, Any]:
+    retired = surroundings.retired_image
+    return {
+        "checks": [
+            {
+                "kind": check.kind.value,
+                "done_at": utc_text(check.done_at),
+                "in_control": check.in_control,
+            }
+            for check in surroundings.checks
+        ],
+        "positions": [asdict(place) for place in surroundings.positions],
+        "ledger": asdict(surroundings.ledger) if surroundings.ledger else None,
+        "signatures": [
+            asdict(signature) | {"signed_at": utc_text(signature.signed_at)}
+            for signature in surroundings.signatures
+        ],
+        "retired_image": asdict(retired) | {"retired_at": utc_text(retired.retired_at)} if retired else None,
+        "replaces": surroundings.replaces or None,
     }
 
 

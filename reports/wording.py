@@ -50,6 +50,12 @@ _TERMS: Mapping[str, Words] = {
     # sources of a white reference
     "tile": Words("白板", "white tile"),
     "factory": Words("仪器出厂参考", "factory reference of the instrument"),
+    # checks of a spectrometer
+    "tile check": Words("灰板检查", "grey tile"),
+    "wavelength check": Words("波长检查", "wavelengths"),
+    # meanings of a signature
+    "reviewed": Words("已复核", "reviewed"),
+    "approved": Words("已批准", "approved"),
     # roles of models
     "composition": Words("成分", "Composition"),
     "image_cleaner": Words("图像清洁", "Image cleaning"),
@@ -59,6 +65,7 @@ _TERMS: Mapping[str, Words] = {
 }
 
 SEPARATOR = Words("、", ", ")
+SEMICOLON = Words("；", "; ")
 COMMA = Words("，", ", ")
 
 

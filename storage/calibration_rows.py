@@ -113,6 +113,14 @@ def chart_points(
     )
 
 
+def newest_check(
+    session: Session, serial: str, kind: CheckKind, at: datetime
+) -> tuple[datetime, bool] | None:
+    """Return when a spectrometer was last checked up to a moment, and whether it was to be trusted then."""
+    run = _newest_run(session, serial, kind, at)
+    return None if run is None else (run.scan.taken_at, _trusted(session, serial, run, at))
+
+
 def last_calibrations(session: Session) -> tuple[LastCalibration, ...]:
     """Return what was done last with each spectrometer that has a white reference or a calibration scan."""
     known = select(CalibrationScanRow.instrument_id).union(select(WhiteReferenceRow.instrument_id))

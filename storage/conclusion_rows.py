@@ -89,8 +89,12 @@ def model_rows(session: Session, models: tuple[ModelVersion, ...]) -> list[Concl
     ]
 
 
-def conclusion_of(row: ConclusionRow, frame: Frame | None, read: ReadContent) -> Conclusion:
+def conclusion_of(
+    row: ConclusionRow, frame: Frame | None, read: ReadContent, *, without_image: bool = False
+) -> Conclusion:
     """Return the conclusion that a row was made of; `frame` is that of its acquisition.
+
+    One that retention let go leaves the conclusion `without_image`.
 
     Raises:
         IntegrityError: a content is missing or damaged.
@@ -102,7 +106,7 @@ def conclusion_of(row: ConclusionRow, frame: Frame | None, read: ReadContent) ->
         id=row.id,
         acquisition_id=row.acquisition.id,
         composition=composition,
-        cleaned=_cleaned_of(row, frame, read),
+        cleaned=None if without_image else _cleaned_of(row, frame, read),
         defects=tuple(_defect_of(part) for part in row.defects),
         tolerance=tolerance_of(row),
         verdict=verdict_of(row),

@@ -15,6 +15,7 @@ from qc_daemon.wiring.calibration_settings import calibration_files, look_at_cal
 from qc_daemon.wiring.lines import timer_line
 from qc_daemon.wiring.model_choice import chosen_checkpoint
 from qc_daemon.wiring.station import open_instruments, open_predictor
+from qc_daemon.wiring.templates import look_at_templates
 from qc_daemon.wiring.triggers import look_at_line
 
 
@@ -35,6 +36,8 @@ def check_everything(config: Config) -> list[CheckLine]:
     ]
     if calibration_files(config.calibration):
         looks.append(("calibration", lambda: look_at_calibration(config)))
+    if config.report.template_folder is not None:
+        looks.append(("templates", lambda: look_at_templates(config)))
     if config.emulated_line is None:
         looks.append(("instruments", lambda: _look_at_instruments(config)))
     if config.line.trigger != "timer":

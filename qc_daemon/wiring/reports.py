@@ -11,24 +11,27 @@ from qc_daemon.config import Config
 from qc_daemon.domain.errors import Unavailable
 from qc_daemon.wiring.archive import one_inspection
 from qc_daemon.wiring.station import decoders
+from qc_daemon.wiring.templates import templates_in_use
 
 ReportLanguage = Literal["zh", "en", "both"]
 
 
 def write_certificate(config: Config, key: str, language: ReportLanguage | None, out: Path | None) -> Path:
     """Write the certificate of a stored inspection, beside a running station too; return its path."""
-    from reports.certificate import render_certificate
+    from reports.certificate import certificate_sheet
     from reports.content import certificate_content
-    from reports.renderer import write_whole
+    from reports.renderer import render_apart, write_whole
     from storage.inspection_reader import open_inspections
+    from storage.report_reader import SqlReportReader
 
     section = config.station
     with open_inspections(section.folder, None, *decoders()) as reader:
         number = one_inspection(reader, key).number
-        acquisition, conclusion = reader.load_acquisition(number), reader.load_conclusion(number)
+        acquisition, conclusion, around = SqlReportReader(reader).load(number)
     path = out or Path(f"certificate-{number}.pdf")
-    content = certificate_content(number, acquisition, conclusion, section.name)
-    write_whole(path, render_certificate(content, language or section.language))
+    content = certificate_content(number, acquisition, conclusion, section.name, around)
+    sheet = certificate_sheet(content, language or section.language, templates_in_use(config))
+    write_whole(path, render_apart(sheet))
     return path
 
 

@@ -5,9 +5,17 @@ Heavy packages are imported where they are used, so that a command starts at onc
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from qc_daemon.domain.errors import Unavailable
+from qc_daemon.domain.errors import InputError
+from qc_daemon.wiring.archive import station_folder
 from qc_daemon.wiring.ledger import check_ledger_of
+from qc_daemon.wiring.station import decoders
+
+if TYPE_CHECKING:
+    from qc_daemon.domain.ledger import LedgerHead
+    from reports.verification import CertificateClaims
+    from storage.report_reader import KnownConclusion
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +38,17 @@ def verify_file(path: Path, config: Path, station: Path | None) -> Verification:
     Raises:
         InputError: the file is not a certificate at all.
     """
-    raise Unavailable(f"{path}: certificates cannot be checked yet")
+    from reports.verification import check_certificate
+
+    try:
+        pdf = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); expected a certificate") from error
+    found = check_certificate(pdf, str(path))
+    own = Verification(found.checked, (), found.problems)
+    if found.claims is None:
+        return own
+    return _joined(own, _asked_of_station(found.claims, config, station))
 
 
 def verify_ledger(config: Path, station: Path | None) -> Verification:
@@ -55,3 +73,52 @@ def verify_ledger(config: Path, station: Path | None) -> Verification:
     if not found.anchors:
         notes.append("no head was written down elsewhere: newest entries that were cut off are not missed")
     return Verification(tuple(checked), tuple(notes), found.problems)
+
+
+def _joined(one: Verification, other: Verification) -> Verification:
+    return Verification(one.checked + other.checked, one.notes + other.notes, one.problems + other.problems)
+
+
+def _asked_of_station(claims: "CertificateClaims", config: Path, station: Path | None) -> Verification:
+    from storage.inspection_reader import open_inspections
+    from storage.report_reader import SqlReportReader
+
+    if station is None and not config.exists() and not Path("station").is_dir():
+        return Verification((), ("no station: only the file itself was checked",), ())
+    folder = station_folder(config, station)
+    with open_inspections(folder, None, *decoders()) as reader:
+        known = SqlReportReader(reader).known_conclusion(claims.conclusion_id)
+        head = reader.ledger_entry(claims.ledger_sequence) if claims.ledger_sequence is not None else None
+    if known is None:
+        return Verification((), (f"{folder} knows nothing of conclusion {claims.conclusion_id}",), ())
+    return _joined(_compared(claims, known, folder), _compared_ledger(claims, head, folder))
+
+
+def _compared(claims: "CertificateClaims", known: "KnownConclusion", folder: Path) -> Verification:
+    checked, notes, problems = [], [], []
+    for what, said, stored in (
+        ("number", str(claims.number), str(known.number)),
+        ("verdict", claims.outcome, known.outcome),
+        ("SHA-256 of the scan", claims.scan_sha256, known.scan_sha256),
+    ):
+        if said == stored:
+            checked.append(f"{folder}: {what} is as stored ({stored})")
+        else:
+            problems.append(f"{folder}: {what} is {said}, but {stored} is stored")
+    recorded = dict(known.recorded).get(claims.file_sha256)
+    if recorded is not None:
+        checked.append(f"{folder}: this file was recorded at {recorded:%Y-%m-%d %H:%M:%S} UTC")
+    else:
+        notes.append(f"{folder}: this very file was not recorded; `qc-daemon report` may have drawn it anew")
+    return Verification(tuple(checked), tuple(notes), tuple(problems))
+
+
+def _compared_ledger(claims: "CertificateClaims", head: "LedgerHead | None", folder: Path) -> Verification:
+    if claims.ledger_sequence is None:
+        return Verification((), ("the certificate names no entry of the ledger",), ())
+    entry = f"{folder}: entry {claims.ledger_sequence} of the ledger"
+    if head is None:
+        return Verification((), (), (f"{entry} does not exist",))
+    if head.sha256 != claims.ledger_sha256:
+        return Verification((), (), (f"{entry} has another hash: the certificate or the ledger was changed",))
+    return Verification((f"{entry} is as printed",), (), ())

@@ -28,7 +28,7 @@ from qc_daemon.domain.inspection import Defect
 from qc_daemon.domain.reasons import Reason, ReasonCode
 from reports.certificate import certificate_sheet, render_certificate
 from reports.content import certificate_content
-from reports.typesetting import Sheet, _compiler, typeset
+from reports.typesetting import SHIPPED_TEMPLATES, Sheet, _compiler, typeset
 
 STATION = "Line 3 / 三号线"
 
@@ -168,7 +168,7 @@ def test_long_names_and_many_defects_stay_inside_the_page():
 def as_pictures(inspection):
     """The pages as grey pictures, laid out by the same compiler."""
     sheet = certificate_sheet(certificate_content(42, *inspection, STATION), "en")
-    pages = _compiler().compile(format="png", ppi=72, sys_inputs=dict(sheet.inputs))
+    pages = _compiler(sheet.template).compile(format="png", ppi=72, sys_inputs=dict(sheet.inputs))
     return [cv2.imdecode(np.frombuffer(page, np.uint8), cv2.IMREAD_GRAYSCALE) for page in pages]
 
 
@@ -185,8 +185,9 @@ def test_characters_without_a_glyph_do_not_cost_the_certificate():
 
 def test_what_the_layout_engine_refuses_is_one_clear_line():
     good = certificate_content(42, *a_passed_inspection(), STATION)
-    sheet = Sheet({"content": "{}", "record": "{}", "record_name": "certificate.json"}, good.concluded_at)
-    with pytest.raises(ReportFailed, match=r"^certificate\.typ: .+") as failed:
+    inputs = certificate_sheet(good, "en").inputs | {"content": "{}"}
+    sheet = Sheet(SHIPPED_TEMPLATES / "certificate.typ", inputs, good.concluded_at)
+    with pytest.raises(ReportFailed, match=r"^certificate\.typ, line \d+: .+") as failed:
         typeset(sheet)
     assert "\n" not in str(failed.value)
 

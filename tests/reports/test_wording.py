@@ -10,7 +10,7 @@ from reports import certificate_wording, fonts, provenance_wording, reason_wordi
 from reports.reason_wording import reason_sentence
 from reports.wording import LANGUAGES, Words, fibre_name, term
 
-TEMPLATE = Path(wording.__file__).parent / "templates" / "certificate.typ"
+TEMPLATES = Path(wording.__file__).parent / "templates"
 WORDING = (wording, reason_wording, certificate_wording, provenance_wording)
 CJK = re.compile("[\u4e00-\u9fa5]")
 
@@ -76,7 +76,8 @@ def test_all_fixed_words_can_be_printed_without_reading_a_font(monkeypatch):
 
 
 def test_the_template_uses_every_heading_and_no_other():
-    used = set(re.findall(r"(?:heads|headings)\.(\w+)", TEMPLATE.read_text()))
+    templates = [(TEMPLATES / name).read_text() for name in ("certificate.typ", "look.typ")]
+    used = set(re.findall(r"(?:heads|headings)\.(\w+)", "".join(templates)))
     assert used == set(certificate_wording.HEADINGS)
 
 
