@@ -23,6 +23,7 @@ from qc_daemon.domain.calibration import CheckKind, CheckRun, CheckValue, Contro
 from qc_daemon.domain.control_charts import ChartPoint
 from qc_daemon.domain.errors import IntegrityError
 from qc_daemon.domain.reasons import Reason, ReasonCode
+from qc_daemon.domain.rules import Tolerance
 from storage.database import database_url
 from storage.fsck import check_station
 from storage.history import run_query
@@ -177,9 +178,12 @@ def test_a_check_whose_word_does_not_fit_its_values_is_found(tmp_path: Path) -> 
     assert any("do not agree with whether it is in control" in one for one in check_station(station).problems)
 
 
+RULE_OF_BEFORE = Tolerance("GB/T 29862-2013", "1", "GB/T 29862-2013, 7.4", 5.0, 10.0, 3.0)
+
+
 def test_a_station_of_the_schema_before_keeps_its_data_and_can_be_checked(tmp_path: Path) -> None:
     station, about = tmp_path / "station", acquisition(0, white=WHITE)
-    drawn = conclusion(about)
+    drawn = conclusion(about, tolerance=RULE_OF_BEFORE)
     with station_store(station) as store:
         store.add_conclusion(store.add_acquisition(about).number, drawn)
     path = station / "qc.sqlite3"

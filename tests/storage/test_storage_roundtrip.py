@@ -137,7 +137,20 @@ REASONS = st.builds(Reason, st.sampled_from(ReasonCode), TEXTS, FIGURES, FIGURES
     reasons=st.lists(REASONS, max_size=4),
     outcome=st.sampled_from(Outcome),
     models=st.lists(st.builds(ModelVersion, TEXTS, TEXTS, TEXTS), max_size=3),
-    rule=st.builds(Tolerance, TEXTS, TEXTS, TEXTS, FINITE, FINITE, FINITE),
+    rule=st.builds(
+        Tolerance,
+        TEXTS,
+        TEXTS,
+        TEXTS,
+        FINITE,
+        FINITE,
+        FINITE,
+        FINITE,
+        st.none() | FINITE,
+        st.booleans(),
+        st.booleans(),
+        TEXTS,
+    ),
     moment=MOMENTS,
 )
 def test_any_conclusion_comes_back_equal(store, answer, defects, reasons, outcome, models, rule, moment):
