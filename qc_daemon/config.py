@@ -29,9 +29,9 @@ from pydantic_settings import (
 from qc_daemon.domain.errors import ConfigError, LabelError
 from qc_daemon.domain.label import parse_label
 from qc_daemon.domain.rules import rule_named
-from qc_daemon.settings.mqtt import MqttSection
 from qc_daemon.settings.backup import BackupSection
 from qc_daemon.settings.ledger import LedgerSection
+from qc_daemon.settings.mqtt import MqttSection
 from qc_daemon.settings.report import ReportSection
 from qc_daemon.settings.retention import RetentionSection
 from qc_daemon.settings.sampling import SamplingSection

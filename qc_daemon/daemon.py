@@ -5,7 +5,7 @@ The main thread does nothing else, so it notices whatever hangs.
 
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +34,7 @@ class Daemon:
         board: the published status, with the line loop's heartbeat.
         alarms: escalated when nobody takes them on.
         manager: hears that all is well only while every heartbeat is fresh.
-        calendar_lives: whether the calendar's thread is there.
+        threads: whether each thread that should be there is.
         folder: of the station, whose disk must not fill up.
         clock: for heartbeats.
     """
@@ -46,7 +46,7 @@ class Daemon:
         board: StatusBoard,
         alarms: Alarms,
         manager: ServiceManager,
-        calendar_lives: Callable[[], bool],
+        threads: Mapping[str, Callable[[], bool]],
         folder: Path,
         clock: Clock,
     ) -> None:
@@ -55,7 +55,7 @@ class Daemon:
         self._board = board
         self._alarms = alarms
         self._manager = manager
-        self._calendar_lives = calendar_lives
+        self._threads = threads
         self._folder = folder
         self._clock = clock
         self._told_s = float("-inf")
@@ -115,8 +115,7 @@ class Daemon:
         late: dict[str, float] = {}
         if self._board.beat_age_s > STALE_AFTER_S:
             late["line-loop"] = round(self._board.beat_age_s)
-        if not self._calendar_lives():
-            late["calendar"] = 0.0
+        late.update({name: 0.0 for name, lives in self._threads.items() if not lives()})
         return late
 
     def _tell_all_is_well(self) -> None:

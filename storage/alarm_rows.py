@@ -4,28 +4,17 @@ An alarm is the event that raised it, what was done about it, and the event that
 """
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Protocol
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from qc_daemon.domain.alarms import Alarm, AlarmEvent, AlarmState, next_state
+from qc_daemon.domain.alarms import Alarm, AlarmEvent, AlarmState, kind_of, next_state
+from qc_daemon.domain.outbox import MessageKind
 from storage.alarm_tables import AlarmTransitionRow
+from storage.outbox import Transactions, add_message, as_json
 from storage.tables import StationEventRow
-
-
-class Transactions(Protocol):
-    """What opens transactions: the store of a station."""
-
-    def transaction(self) -> AbstractContextManager[Session]:
-        """One transaction that writes."""
-        ...
-
-    def reading(self) -> AbstractContextManager[Session]:
-        """One transaction that only reads."""
-        ...
+from storage.timestamps import utc_text
 
 
 class SqlAlarmStore:
@@ -57,16 +46,21 @@ class SqlAlarmStore:
     def clear_alarm(self, code: str, subject: str, at: datetime) -> None:
         """Record that an alarm went, if it is active."""
         with self._store.transaction() as session:
-            if _raising(session, code, subject) is not None:
+            raising = _raising(session, code, subject)
+            if raising is not None:
                 session.add(
                     StationEventRow(happened_at=at, code=code, subject=subject, active=False, message="")
                 )
+                _announce(session, raising, AlarmState.CLEARED, "", "", at)
 
 
 def add_alarm(session: Session, code: str, subject: str, message: str, at: datetime) -> None:
     """Add the event that an alarm came, unless it is active already."""
     if _raising(session, code, subject) is None:
-        session.add(StationEventRow(happened_at=at, code=code, subject=subject, active=True, message=message))
+        row = StationEventRow(happened_at=at, code=code, subject=subject, active=True, message=message)
+        session.add(row)
+        session.flush()  # gives it its number
+        _announce(session, row, AlarmState.RAISED, "", "", at)
 
 
 def active_alarms(session: Session) -> tuple[Alarm, ...]:
@@ -103,6 +97,27 @@ def _pass_on(
             happened_at=at,
         )
     )
+    _announce(session, raising, following, who, why, at)
+
+
+def _announce(
+    session: Session, raising: StationEventRow, state: AlarmState, who: str, why: str, at: datetime
+) -> None:
+    """Have it sent that an alarm passed to another state."""
+    message_id = f"alarm-{raising.sequence}-{state.value}"
+    payload = {
+        "id": message_id,
+        "code": raising.code,
+        "subject": raising.subject,
+        "message": raising.message,
+        "severity": kind_of(raising.code).severity.value,
+        "state": state.value,
+        "at": utc_text(at),
+        "raised_at": utc_text(raising.happened_at),
+        "who": who,
+        "why": why,
+    }
+    add_message(session, MessageKind.ALARM, message_id, as_json(payload), at)
 
 
 def _raising(session: Session, code: str, subject: str) -> StationEventRow | None:

@@ -31,6 +31,7 @@ from storage.journal_entry import facts_sha256
 from storage.ledger import sealing
 from storage.model_activations import add_activation
 from storage.open_work import set_open_work
+from storage.outbox import add_result
 from storage.schema import upgrade
 from storage.station_events import add_event, add_quarantine_row
 from storage.station_folder import StationFolder, StationLock
@@ -196,6 +197,7 @@ class SqlInspectionStore(SqlInspectionReader):
                     row.acquisition = acquisition
                     session.add(row)
                     set_open_work(session, number, "report")
+                    add_result(session, acquisition, conclusion, self._now())
 
     def add_report(self, number: int, conclusion_id: str, report: ReportFile) -> None:
         """Record a report that was written for a conclusion. Twice is once.

@@ -5,15 +5,21 @@ from collections.abc import Callable, Sequence
 from qc_daemon.alarms import Alarms
 from qc_daemon.calendar import NightlyJob
 from qc_daemon.config import Config
+from qc_daemon.domain.outbox import Outbox
 from qc_daemon.wiring.archive import check_promises
 from qc_daemon.wiring.ledger import nightly_anchor
+from qc_daemon.wiring.messages import send_ledger_head
+from qc_daemon.workplace import Workplace
 
 
-def nightly_jobs(config: Config, alarms: Alarms) -> Sequence[NightlyJob]:
+def nightly_jobs(
+    config: Config, workplace: Workplace, outbox: Outbox, alarms: Alarms
+) -> Sequence[NightlyJob]:
     """Return the jobs of a station; what one raises becomes an alarm."""
     return [
         NightlyJob("check", 2, 0, _check(config, alarms)),
         NightlyJob("anchor", 2, 45, nightly_anchor(config)),
+        NightlyJob("anchor by message", 2, 46, send_ledger_head(workplace, outbox)),
     ]
 
 

@@ -16,6 +16,7 @@ from qc_daemon.status import StatusBoard
 from qc_daemon.wiring.archive import status_file
 from qc_daemon.wiring.ledger import anchored_at_stop
 from qc_daemon.wiring.lines import open_line
+from qc_daemon.wiring.messages import open_outbox, open_publisher
 from qc_daemon.wiring.nightly import nightly_jobs
 from qc_daemon.wiring.station import alarm_store, open_workplace
 from qc_daemon.wiring.triggers import open_trigger
@@ -40,9 +41,11 @@ def open_daemon(
         board = StatusBoard(status_file(config.station.folder), clock)
         board.update()
         alarms = Alarms(board, alarm_store(workplace), clock)
+        outbox = open_outbox(config, workplace)
         loop = LineLoop(workplace, trigger, board, alarms)
         with (
-            Calendar(nightly_jobs(config, alarms), alarms, board) as calendar,
+            Calendar(nightly_jobs(config, workplace, outbox, alarms), alarms, board) as calendar,
+            open_publisher(config, outbox, board, alarms) as publisher,
             open_page(config, workplace, alarms, say) as page,
         ):
             yield (
@@ -52,7 +55,7 @@ def open_daemon(
                     board,
                     alarms,
                     service_manager(os.environ),
-                    calendar.lives,
+                    {"calendar": calendar.lives, **publisher},
                     config.station.folder,
                     clock,
                 ),

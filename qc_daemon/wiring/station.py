@@ -124,13 +124,19 @@ def decoders() -> tuple[Mapping[str, Callable[[bytes], Scan]], Callable[[bytes, 
     return scan_decoders(), decode_image
 
 
-def alarm_store(workplace: Workplace) -> AlarmStore:
-    """Return the history of alarms in the store of a workplace."""
-    from storage.alarm_rows import SqlAlarmStore
+def inspection_store(workplace: Workplace) -> "SqlInspectionStore":
+    """Return the store of a workplace with all that this room's other files need of it."""
     from storage.inspection_store import SqlInspectionStore
 
     assert isinstance(workplace.store, SqlInspectionStore)
-    return SqlAlarmStore(workplace.store)
+    return workplace.store
+
+
+def alarm_store(workplace: Workplace) -> AlarmStore:
+    """Return the history of alarms in the store of a workplace."""
+    from storage.alarm_rows import SqlAlarmStore
+
+    return SqlAlarmStore(inspection_store(workplace))
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from alembic import context
 import storage.alarm_tables
 import storage.lab_tables
 import storage.ledger_tables
+import storage.outbox_tables
 import storage.people_tables
 import storage.report_tables
 import storage.retention_tables  # noqa: F401 (the metadata must know every table)

@@ -46,9 +46,9 @@ class Bench:
         self.alarms = Alarms(self.board, self.store, work.judges.clock)
         self.loop = LineLoop(work, trigger, self.board, self.alarms)
 
-    def daemon(self, *children, manager=ServiceManager("", None), calendar_lives=lambda: True) -> Daemon:
+    def daemon(self, *children, manager=ServiceManager("", None), threads=None) -> Daemon:
         folder, clock = self.file.parent, SystemClock()
-        return Daemon(self.loop, children, self.board, self.alarms, manager, calendar_lives, folder, clock)
+        return Daemon(self.loop, children, self.board, self.alarms, manager, threads or {}, folder, clock)
 
     @property
     def status(self) -> dict:

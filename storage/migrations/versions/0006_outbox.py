@@ -10,6 +10,7 @@ down_revision = "0005"
 def upgrade() -> None:
     """Views are drawn anew by every migration; tables of this revision are created here."""
     _create_lab_results()
+    _create_outbox()
 
 
 def _create_lab_results() -> None:
@@ -34,5 +35,26 @@ def _create_lab_results() -> None:
         sa.PrimaryKeyConstraint("result_sequence", "position"),
         sa.CheckConstraint("0 <= percent AND percent <= 100", "percent"),
         sa.UniqueConstraint("result_sequence", "fibre"),
+        sqlite_strict=True,
+    )
+
+
+def _create_outbox() -> None:
+    op.create_table(
+        "outbox",
+        sa.Column("sequence", sa.Integer, primary_key=True),
+        *(
+            sa.Column(name, sa.Text, nullable=False)
+            for name in ("kind", "message_id", "payload", "created_at")
+        ),
+        sa.UniqueConstraint("message_id"),
+        sa.CheckConstraint("kind IN ('result', 'alarm', 'ledger')", "kind"),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "outbox_positions",
+        sa.Column("destination", sa.Text, nullable=False),
+        sa.Column("sequence", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("destination"),
         sqlite_strict=True,
     )

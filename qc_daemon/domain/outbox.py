@@ -1,0 +1,56 @@
+"""What waits to be sent: results, alarms and heads of the ledger, each drained by every destination alone."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class MessageKind(StrEnum):
+    """What a message tells of."""
+
+    RESULT = "result"  # a conclusion
+    ALARM = "alarm"  # one step of an alarm
+    LEDGER = "ledger"  # the newest entry of the ledger, for others to keep
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxMessage:
+    """One message.
+
+    Attributes:
+        sequence: the order of making; a destination drains in this order.
+        id: the same for ever, so that whoever gets it twice knows.
+        payload: one JSON object.
+    """
+
+    sequence: int
+    kind: MessageKind
+    id: str
+    payload: str
+    created_at: datetime
+
+
+class Outbox(Protocol):
+    """Messages in order, and how far each destination has come. Every method may raise `StoreUnavailable`."""
+
+    def keep_for(self, destinations: Collection[str]) -> None:
+        """Say for whom messages are kept from now on; without any, none are made."""
+        ...
+
+    def add(self, kind: MessageKind, message_id: str, payload: str, at: datetime) -> None:
+        """Add a message, if it is kept for anybody and not there yet."""
+        ...
+
+    def after(self, destination: str, limit: int) -> tuple[OutboxMessage, ...]:
+        """Return the oldest messages that a destination has not got."""
+        ...
+
+    def advance(self, destination: str, sequence: int) -> None:
+        """Note that a destination has all messages up to that one; what all have got is deleted."""
+        ...
+
+    def waiting(self, destination: str) -> int:
+        """Return how many messages a destination has not got."""
+        ...
