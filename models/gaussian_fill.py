@@ -71,7 +71,8 @@ def _power(deviation: Floats, torus: tuple[int, int]) -> Floats | None:
     if variance <= 0.0:
         return None
     spectrum = fft.rfft2(covariance).real / (_FLOOR * variance)
-    return np.maximum(spectrum, 1.0).astype(np.float32)
+    power: Floats = np.maximum(spectrum, 1.0).astype(np.float32)
+    return power
 
 
 def _correlation(array: Floats, size: list[int]) -> Floats:

@@ -81,7 +81,7 @@ class Pmpn(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
             fused = ops.concat(self.gated_fusion(decoded[0], decoded[1]), 1)  # (B, 2w, H, W)
         if self.config.cfa:
             fused = self.aggregation(fused)
-        seen = (fused, guided)
+        seen: tuple[ms.Tensor, ...] = (fused, guided)
         if self.config.cpi:
             colour = self.colour(coarse, fill)  # (B, 1, H/4, W/4)
             seen += (_enlarged(colour, 4) - fill,)
@@ -315,17 +315,16 @@ class GatedFusion(nn.Cell):  # type: ignore[misc]
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.texture_gate, self.structure_gate = _conv(2 * width, width, 3), _conv(2 * width, width, 3)
+        self.width = width
+        self.gates = _conv(2 * width, 2 * width, 3)
         self.to_texture = ms.Parameter(ops.zeros((1, 1, 1, 1), ms.float32), name="to_texture")
         self.to_structure = ms.Parameter(ops.zeros((1, 1, 1, 1), ms.float32), name="to_structure")
 
     def construct(self, texture: ms.Tensor, structure: ms.Tensor) -> tuple[ms.Tensor, ms.Tensor]:
         """Return both maps (B, w, H, W); the second takes from the first as it has become."""
-        both = ops.concat((texture, structure), 1)
-        structure_gate = ops.sigmoid(self.structure_gate(both))
-        texture_gate = ops.sigmoid(self.texture_gate(both))
-        texture = texture + self.to_texture * (structure_gate * structure)
-        return texture, structure + self.to_structure * (texture_gate * texture)
+        gates = ops.sigmoid(self.gates(ops.concat((texture, structure), 1)))
+        texture = texture + self.to_texture * (gates[:, : self.width] * structure)
+        return texture, structure + self.to_structure * (gates[:, self.width :] * texture)
 
 
 class ColourPrior(nn.Cell):  # type: ignore[misc]

@@ -43,7 +43,7 @@ class PmpnConfig:
     @property
     def stride(self) -> int:
         """Pixels that the sides of an image are a multiple of."""
-        return 2**self.levels
+        return 1 << self.levels
 
     @property
     def channels(self) -> tuple[int, ...]:

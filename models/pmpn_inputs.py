@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.inpainting_net_config import INPUTS
 from models.gaussian_fill import likeliest_fill
+from models.inpainting_net_config import INPUTS
 from models.sparse_fill import fill_sparse
 
 Floats = NDArray[np.float32]

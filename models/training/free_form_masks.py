@@ -15,7 +15,8 @@ def free_form_mask(side_px: int, least: float, most: float, generator: np.random
 
     Args:
         side_px: of the square.
-        least, most: share of the area, 0..1; the share aimed at is drawn between them.
+        least: share of the area, 0..1, which the holes exceed.
+        most: share that they do not exceed; what is aimed at is drawn between the two.
         generator: the only source of chance.
     """
     aim = least + (most - least) * generator.uniform(0.15, 0.95)
@@ -42,7 +43,7 @@ def _hair(holes: NDArray[np.uint8], scale: float, generator: np.random.Generator
         angle += generator.normal(0.0, 0.6)
         reached = place + step * np.array([np.cos(angle), np.sin(angle)])
         ends = [(int(x), int(y)) for x, y in (place, reached)]
-        cv2.line(holes, ends[0], ends[1], 1, width)
+        cv2.line(holes, ends[0], ends[1], (1,), width)
         place = reached
 
 
@@ -55,7 +56,7 @@ def _blob(holes: NDArray[np.uint8], scale: float, generator: np.random.Generator
     flat = generator.uniform(0.4, 1.0)
     around = radius * bumps * np.stack([np.cos(turns), flat * np.sin(turns)])
     edge = (generator.uniform(0.0, side, 2)[:, None] + around).T
-    cv2.fillPoly(holes, [edge.astype(np.int32)], 1)
+    cv2.fillPoly(holes, [edge.astype(np.int32)], (1,))
 
 
 def _specks(holes: NDArray[np.uint8], scale: float, generator: np.random.Generator) -> None:
@@ -63,7 +64,7 @@ def _specks(holes: NDArray[np.uint8], scale: float, generator: np.random.Generat
     side = holes.shape[0]
     for _ in range(int(generator.integers(3, 12))):
         x, y = generator.uniform(0.0, side, 2)
-        cv2.circle(holes, (int(x), int(y)), max(1, round(scale * generator.uniform(0.004, 0.02))), 1, -1)
+        cv2.circle(holes, (int(x), int(y)), max(1, round(scale * generator.uniform(0.004, 0.02))), (1,), -1)
 
 
 _PIECES = (_hair, _blob, _specks)
