@@ -26,8 +26,8 @@ from qc_daemon.pipeline import Station, certify, inspect_specimen
 from qc_daemon.references import renew_reference
 from qc_daemon.status import read_status
 from qc_daemon.wiring.archive import reason_sentences, station_folder, status_file
-from qc_daemon.wiring.history import run_query
 from qc_daemon.wiring.checks import check_everything
+from qc_daemon.wiring.history import run_query
 from qc_daemon.wiring.lines import (
     ReplayAgreement,
     demo_config,
