@@ -22,7 +22,7 @@ from models.checkpoint import (
 from qc_daemon.cli import main
 from qc_daemon.config import Config, load_config
 from qc_daemon.domain.errors import CheckpointError
-from qc_daemon.wiring.archive import run_query
+from qc_daemon.wiring.history import run_query
 from qc_daemon.wiring.model_choice import chosen_checkpoint
 from qc_daemon.wiring.station import open_judges, open_store
 
