@@ -16,10 +16,11 @@ from pysqlite3 import dbapi2
 
 from qc_daemon.domain.errors import InputError, IntegrityError, StoreUnavailable
 from storage.blobs import BlobStore
-from storage.database import one_line_errors, read_only_uri
+from storage.database import database_url, one_line_errors, read_only_uri
 from storage.durable_files import flush_folder
 from storage.fsck import FsckReport, check_station
 from storage.retention_rows import gone_blobs
+from storage.schema import upgrade
 from storage.station_folder import StationFolder, StationLock
 
 _PAGES_AT_ONCE = 2000
@@ -81,7 +82,7 @@ def restore_station(backup: Path, folder: Path) -> FsckReport:
 
     Raises:
         InputError: the backup is none, or there is a station already.
-        IntegrityError: the backup, or its copy, breaks a promise.
+        IntegrityError: the backup breaks a promise.
         StoreUnavailable: the disk failed.
     """
     if not StationFolder(backup).database.is_file():
@@ -94,11 +95,12 @@ def restore_station(backup: Path, folder: Path) -> FsckReport:
         with suppress(FileNotFoundError):
             shutil.rmtree(beside)
         with StationLock(StationFolder(backup)):
-            _require_sound(check_station(backup), backup)
             beside.mkdir()
             _copy_station(StationFolder(backup), StationFolder(beside), _Copied())
+        upgrade(database_url(StationFolder(beside).database))  # the backup may be that of an older software
         found = check_station(beside)
-        _require_sound(found, beside)
+        if not found.ok:
+            raise IntegrityError(f"{backup}: {found.problems[0]} ({len(found.problems)} problems)")
         if folder.exists():
             folder.rmdir()
         beside.replace(folder)
@@ -114,11 +116,6 @@ def _require_target(source: StationFolder, target: StationFolder) -> None:
     known = target.database.is_file() or target.lock.is_file()
     if target.path.exists() and (not target.path.is_dir() or (any(target.path.iterdir()) and not known)):
         raise InputError(f"{target.path} holds something else; expected an empty folder or an earlier backup")
-
-
-def _require_sound(found: FsckReport, folder: Path) -> None:
-    if not found.ok:
-        raise IntegrityError(f"{folder}: {found.problems[0]} ({len(found.problems)} problems)")
 
 
 def _copy_station(source: StationFolder, target: StationFolder, copied: _Copied) -> None:
