@@ -157,7 +157,7 @@ def _fibres_of(plain: str) -> list[DeclaredFibre]:
 
 def _tokens(plain: str) -> Iterator[_Token]:
     position = 0
-    name = ""
+    name, after_name = "", False
     while position < len(plain):
         match = _TOKEN.match(plain, position)
         if match is None:
@@ -165,10 +165,12 @@ def _tokens(plain: str) -> Iterator[_Token]:
         if match["number"] is not None:
             yield _Token("number", match["number"], position)
         elif match["name"] is not None:
+            if not (after_name and _same_fibre(name, match["name"])):  # "棉/Cotton 60%" says it twice
+                yield _Token("name", match["name"], position)
             name = match["name"]
-            yield _Token("name", name, position)
         elif match["comment"]:
             _require_same_fibre(name, match["comment"].strip())
+        after_name = match["number"] is None and (after_name or match["name"] is not None)
         position = match.end()
 
 
@@ -216,8 +218,16 @@ def _known_fibre(name: str) -> str | None:
         fibre = FIBRE_NAMES.get(phrase) or FIBRE_CODES.get(phrase)
         if fibre is not None:
             return fibre
+    fibres = {_known_fibre(word) for word in words} if len(words) > 1 else set()
+    if len(fibres) == 1:  # "棉 cotton"
+        return fibres.pop()
     rest = (name.removeprefix(word) for word in _QUALIFIERS_ZH if name.startswith(word))
     return next((fibre for fibre in map(_known_fibre, rest) if fibre is not None), None)
+
+
+def _same_fibre(name: str, other: str) -> bool:
+    fibre = _known_fibre(name)
+    return fibre is not None and fibre == _known_fibre(other)
 
 
 def _require_same_fibre(name: str, comment: str) -> None:
