@@ -11,7 +11,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.checkpoint import OM, ONNX, Checkpoint, TensorSpec
+from models.checkpoint import OM, ONNX, Checkpoint
+from models.sealed_folder import TensorSpec
 from qc_daemon.domain.errors import QcError
 
 CANN = "8.0.0"

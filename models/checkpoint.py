@@ -11,49 +11,36 @@
 Nothing here imports MindSpore.
 """
 
-import hashlib
-import io
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from models.calibration import IntervalTable, NoveltyLimits, SignalSubspace
 from models.isic_net_config import IsicNetConfig
 from models.known_cone import KnownCone
 from models.preprocessing import ImageScale, SpectrumGrid
+from models.sealed_folder import (
+    MANIFEST,
+    Arrays,
+    FileSeal,
+    TensorSpec,
+    parse_manifest,
+    read_arrays,
+    read_contents,
+    read_golden,
+    read_manifest,
+    write_sealed,
+)
 from models.validity import ValidityRange
-from qc_daemon.domain.errors import CheckpointError
 
-MANIFEST, SEAL = "manifest.json", "manifest.sha256"
 WEIGHTS, ONNX, MINDIR = "weights.safetensors", "model.onnx", "model.mindir"
 CALIBRATION, GOLDEN = "calibration.npz", "golden.npz"
 OM = "model.om"
 FORMAT = "isic-net checkpoint 1"
 RELEASED = Path(__file__).parent / "weights" / "isic-net-1"  # what this version of the software ships
 _REQUIRED = (WEIGHTS, ONNX, CALIBRATION, GOLDEN)
-
-Arrays = Mapping[str, NDArray[np.float32]]
-
-
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
-    """Name, static shape and dtype of an input or output of the graph."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-
-
-@dataclass(frozen=True, slots=True)
-class FileSeal:
-    """A file of the folder and its SHA-256."""
-
-    name: str
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,28 +136,12 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     Raises:
         CheckpointError: names the file and what was expected of it.
     """
-    text = _read(folder / MANIFEST)
-    digest = hashlib.sha256(text).hexdigest()
-    if _read(folder / SEAL) != _seal_text(digest):
-        raise CheckpointError(f"{folder / SEAL}: does not match {MANIFEST}; expected {digest}")
-    manifest = _parse(folder / MANIFEST, text)
-    contents = {seal.name: _sealed(folder / seal.name, seal.sha256) for seal in manifest.files}
-    missing = [name for name in _REQUIRED if name not in contents]
-    if missing:
-        raise CheckpointError(f"{folder / MANIFEST}: lists no {missing[0]}; expected {', '.join(_REQUIRED)}")
+    text, digest = read_manifest(folder)
+    manifest: Manifest = parse_manifest(_ADAPTER, text, folder / MANIFEST, FORMAT)
+    contents = read_contents(folder, manifest.files, _REQUIRED)
     subspace, cone = _known(folder / CALIBRATION, contents[CALIBRATION], manifest.novelty.cone is not None)
-    inputs = tuple(f"in.{spec.name}" for spec in manifest.inputs)
-    outputs = tuple(f"out.{spec.name}" for spec in manifest.outputs)
-    golden = _arrays(folder / GOLDEN, contents[GOLDEN], inputs + outputs)
-    return Checkpoint(
-        folder,
-        digest,
-        manifest,
-        subspace,
-        cone,
-        {key.removeprefix("in."): golden[key] for key in inputs},
-        {key.removeprefix("out."): golden[key] for key in outputs},
-    )
+    golden = read_golden(folder / GOLDEN, contents[GOLDEN], manifest.inputs, manifest.outputs)
+    return Checkpoint(folder, digest, manifest, subspace, cone, *golden)
 
 
 def write_known(folder: Path, subspace: SignalSubspace, cone: KnownCone) -> None:
@@ -186,58 +157,11 @@ def write_known(folder: Path, subspace: SignalSubspace, cone: KnownCone) -> None
 
 def write_manifest(folder: Path, manifest: Manifest) -> str:
     """Write the manifest and its seal; return the digest."""
-    text = _ADAPTER.dump_json(manifest, indent=1) + b"\n"
-    digest = hashlib.sha256(text).hexdigest()
-    (folder / MANIFEST).write_bytes(text)
-    (folder / SEAL).write_bytes(_seal_text(digest))
-    return digest
-
-
-def seal_files(folder: Path, names: tuple[str, ...]) -> tuple[FileSeal, ...]:
-    """Return the SHA-256 of each file."""
-    return tuple(FileSeal(name, hashlib.sha256((folder / name).read_bytes()).hexdigest()) for name in names)
-
-
-def _seal_text(digest: str) -> bytes:
-    return f"{digest}  {MANIFEST}\n".encode()
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror}); expected a checkpoint") from error
-
-
-def _sealed(path: Path, sha256: str) -> bytes:
-    content = _read(path)
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise CheckpointError(f"{path}: SHA-256 is {found}, expected {sha256}; the file was altered")
-    return content
-
-
-def _parse(path: Path, text: bytes) -> Manifest:
-    try:
-        manifest = _ADAPTER.validate_json(text, extra="forbid")
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise CheckpointError(f"{path}: {key}: {first['msg']}") from error
-    if manifest.format != FORMAT:
-        raise CheckpointError(f'{path}: format is "{manifest.format}", expected "{FORMAT}"')
-    return manifest
+    return write_sealed(folder, _ADAPTER.dump_json(manifest, indent=1) + b"\n")
 
 
 def _known(path: Path, content: bytes, with_cone: bool) -> tuple[SignalSubspace, KnownCone | None]:
     keys = ("centre", "axes") + (("pretreatment", "spectra") if with_cone else ())
-    arrays = {key: array.astype(np.float64) for key, array in _arrays(path, content, keys).items()}
+    arrays = {key: array.astype(np.float64) for key, array in read_arrays(path, content, keys).items()}
     cone = KnownCone(arrays["pretreatment"], arrays["spectra"]) if with_cone else None
     return SignalSubspace(arrays["centre"], arrays["axes"]), cone
-
-
-def _arrays(path: Path, content: bytes, keys: tuple[str, ...]) -> Arrays:
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        if set(archive.files) != set(keys):
-            raise CheckpointError(f"{path}: holds {sorted(archive.files)}, expected {sorted(keys)}")
-        return {key: archive[key] for key in keys}

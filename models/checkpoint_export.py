@@ -12,7 +12,8 @@ import onnx
 
 from models.ascend_conversion import compile_here, write_conversion
 from models.ascend_operators import require_ascend_graph
-from models.checkpoint import MINDIR, OM, ONNX, Checkpoint, FileSeal, seal_files
+from models.checkpoint import MINDIR, OM, ONNX, Checkpoint
+from models.sealed_folder import FileSeal, seal_files
 from qc_daemon.domain.errors import CheckpointError, InputError
 
 GraphFormat = Literal["onnx", "mindir", "om"]

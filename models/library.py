@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.checkpoint import MANIFEST, RELEASED, Checkpoint, load_checkpoint
+from models.checkpoint import RELEASED, Checkpoint, load_checkpoint
+from models.sealed_folder import MANIFEST
 from qc_daemon.domain.errors import CheckpointError
 
 

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.checkpoint import TensorSpec
 from models.runtimes.runtime import Tensors
+from models.sealed_folder import TensorSpec
 from qc_daemon.domain.errors import CheckpointError, InferenceUnavailable
 
 # Values of pyACL's enumerations, which it does not export by name.

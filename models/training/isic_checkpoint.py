@@ -18,10 +18,8 @@ from models.checkpoint import (
     WEIGHTS,
     Checkpoint,
     Manifest,
-    TensorSpec,
     TrainingRecord,
     load_checkpoint,
-    seal_files,
     write_known,
     write_manifest,
 )
@@ -34,6 +32,7 @@ from models.preprocessing import ImageScale
 from models.runtimes.onnx import OnnxRuntime
 from models.runtimes.opening import KINDS, open_runtime
 from models.runtimes.runtime import Tensors
+from models.sealed_folder import TensorSpec, seal_files, tensor_specs, write_golden
 from models.training.cone_fitting import known_cone
 from models.training.drawn_fits import drawn_subspace
 from models.training.examples import Examples
@@ -81,8 +80,7 @@ def write_isic_checkpoint(
         export_mindir(net, folder / MINDIR)
         inputs = golden_inputs(net, origin.record.seed)
         outputs = reference_outputs(net, inputs)
-        golden = {f"in.{name}": array for name, array in inputs.items()}
-        np.savez(folder / GOLDEN, **golden, **{f"out.{name}": array for name, array in outputs.items()})
+        write_golden(folder / GOLDEN, inputs, outputs)
         seed, graph = origin.record.seed, OnnxRuntime(folder / ONNX)
         known = Known(drawn_subspace(training, seed), known_cone(training, seed))
         write_known(folder, known.subspace, known.cone)
@@ -91,7 +89,7 @@ def write_isic_checkpoint(
         else:
             calibration = calibrate_on_held_back(net.config, graph, held, known)
         manifest = _manifest(
-            folder, out.name, net, training, calibration, _specs(inputs), _specs(outputs), origin
+            folder, out.name, net, training, calibration, tensor_specs(inputs), tensor_specs(outputs), origin
         )
         write_manifest(folder, manifest)
         _prove(folder)
@@ -148,7 +146,3 @@ def _manifest(
         files=seal_files(folder, _FILES),
         validity=origin.validity,
     )
-
-
-def _specs(tensors: Tensors) -> tuple[TensorSpec, ...]:
-    return tuple(TensorSpec(name, array.shape, str(array.dtype)) for name, array in tensors.items())

@@ -9,10 +9,11 @@ import onnx
 import pytest
 from fake_acl import DEVICE_MODE, HOST_MODE, FakeAcl
 
-from models.checkpoint import RELEASED, Checkpoint, TensorSpec, load_checkpoint
+from models.checkpoint import RELEASED, Checkpoint, load_checkpoint
 from models.runtimes.ascend_acl import AscendAclRuntime
 from models.runtimes.opening import HALF_PRECISION_EVIDENCE_TOLERANCE, HALF_PRECISION_TOLERANCE, open_runtime
 from models.runtimes.worker import WorkerLimits, WorkerRuntime
+from models.sealed_folder import TensorSpec
 from qc_daemon.domain.errors import CheckpointError, InferenceUnavailable
 
 # Every call of opening, serving and closing that returns a code.

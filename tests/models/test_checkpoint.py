@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 from tiny_isic import tiny_checkpoint, tiny_config
 
-from models.checkpoint import MANIFEST, SEAL, WEIGHTS, load_checkpoint
+from models.checkpoint import WEIGHTS, load_checkpoint
 from models.export import load_weights, weights_of
 from models.isic_net import IsicNet
+from models.sealed_folder import MANIFEST, SEAL
 from qc_daemon.domain.errors import CheckpointError
 
 FILES = (

@@ -11,14 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.checkpoint import (
-    GOLDEN,
-    RELEASED,
-    Checkpoint,
-    load_checkpoint,
-    seal_files,
-    write_manifest,
-)
+from models.checkpoint import GOLDEN, RELEASED, Checkpoint, load_checkpoint, write_manifest
+from models.sealed_folder import seal_files
 from qc_daemon.cli import main
 from qc_daemon.config import Config, load_config
 from qc_daemon.domain.errors import CheckpointError

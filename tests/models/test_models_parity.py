@@ -7,8 +7,9 @@ import onnx
 import pytest
 from tiny_isic import tiny_checkpoint
 
-from models.checkpoint import seal_files, write_manifest
+from models.checkpoint import write_manifest
 from models.parity import compare_runtimes
+from models.sealed_folder import seal_files
 from qc_daemon.cli import main
 
 

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from tiny_isic import tiny_checkpoint
 
-from models.checkpoint import GOLDEN, MANIFEST, load_checkpoint, seal_files, write_manifest
+from models.checkpoint import GOLDEN, load_checkpoint, write_manifest
 from models.composition_predictor import network_inputs
 from models.runtimes.opening import open_runtime
 from models.runtimes.runtime import Tensors
 from models.runtimes.worker import WorkerLimits, WorkerRuntime
+from models.sealed_folder import MANIFEST, seal_files
 from qc_daemon.domain.errors import CheckpointError, InferenceUnavailable
 
 
