@@ -11,11 +11,11 @@ from qc_daemon.domain.errors import CheckpointError, InferenceUnavailable
 
 
 class OnnxRuntime:
-    """One session with one thread, which does not spin between requests."""
+    """One session, with one thread unless told otherwise, which does not spin between requests."""
 
-    def __init__(self, graph: Path) -> None:
+    def __init__(self, graph: Path, threads: int = 1) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
+        options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3

@@ -1,9 +1,12 @@
 """Opens a runtime and lets it serve only if it reproduces the golden outputs."""
 
+from pathlib import Path
+from typing import Protocol
+
 import numpy as np
 
 from models.checkpoint import Checkpoint
-from models.runtimes.runtime import Runtime
+from models.runtimes.runtime import Runtime, Tensors
 from qc_daemon.domain.errors import CheckpointError
 
 GOLDEN_TOLERANCE = 1e-4
@@ -19,6 +22,25 @@ _EVIDENCE = frozenset({"window_influence"})
 # Which regions are kept follows from their scores, which are compared; between two that are nearly alike
 # half precision may choose the other.
 _CHOICES = frozenset({"region_kept"})
+
+
+class Golden(Protocol):
+    """Golden answers, and the folder that they are of."""
+
+    @property
+    def folder(self) -> Path:
+        """The checkpoint's."""
+        ...
+
+    @property
+    def golden_inputs(self) -> Tensors:
+        """Arrays by tensor name."""
+        ...
+
+    @property
+    def golden_outputs(self) -> Tensors:
+        """Arrays by tensor name."""
+        ...
 
 
 def open_runtime(checkpoint: Checkpoint, kind: str) -> Runtime:
@@ -53,7 +75,7 @@ def open_runtime(checkpoint: Checkpoint, kind: str) -> Runtime:
     return runtime
 
 
-def verify_golden(runtime: Runtime, checkpoint: Checkpoint, half_precision: bool = False) -> None:
+def verify_golden(runtime: Runtime, checkpoint: Golden, half_precision: bool = False) -> None:
     """Refuse a runtime that does not reproduce the golden outputs.
 
     Raises:
