@@ -21,6 +21,7 @@ from qc_daemon.commands import (
     models,
     reports,
     run,
+    users,
     verify,
     workshop,
 )
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain lines: for logs, pipes and every terminal
 )
-for room in (line, run, archive, history, lab, keeping, calibrate, models, workshop, clean, reports, verify):
+for room in (line, run, archive, history, lab, keeping, calibrate, models, workshop, clean, reports, verify, users):
     room.register(app)
 
 

@@ -28,6 +28,7 @@ from qc_daemon.domain.page import (
     StoredReport,
 )
 from qc_daemon.domain.people import ApiToken, Person, Role, RollOrder, Signature, SignatureMeaning
+from storage.conclusion_rows import verdict_of
 from storage.inspection_reader import SqlInspectionReader
 from storage.ledger_tables import LedgerRow
 from storage.people import SqlPeopleReader
@@ -85,6 +86,7 @@ class SqlPageReader:
             return InspectionSheet(
                 line=_line(found),
                 shares=_shares(row, current),
+                reasons=verdict_of(current).reasons if current else (),
                 conclusions=len(row.conclusions),
                 reports=_reports(current),
                 signatures=_signatures(session, row),

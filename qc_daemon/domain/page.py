@@ -7,6 +7,7 @@ from typing import Protocol
 from qc_daemon.domain.calibration import CheckKind
 from qc_daemon.domain.inspection import Acquisition, Conclusion
 from qc_daemon.domain.people import ApiToken, Person, RollOrder, Signature
+from qc_daemon.domain.reasons import Reason
 
 UNDECIDED = "UNDECIDED"
 
@@ -84,6 +85,7 @@ class InspectionSheet:
 
     line: InspectionLine
     shares: tuple[ShareLine, ...]
+    reasons: tuple[Reason, ...]
     conclusions: int
     reports: tuple[StoredReport, ...]
     signatures: tuple[Signature, ...]

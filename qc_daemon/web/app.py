@@ -27,6 +27,7 @@ from qc_daemon.web import (
     station_health,
 )
 from qc_daemon.web.answers import NotFound
+from qc_daemon.web.api import create_api
 from qc_daemon.web.guards import BodyLimit, SafeHeaders
 from qc_daemon.web.parts import Parts
 from qc_daemon.web.rendering import page
@@ -59,6 +60,7 @@ def create_app(parts: Parts, stopping: Callable[[], bool], beat: Callable[[], No
     app.state.parts = parts
     for room in (live, feed, inspections, rolls, calibration, alarms, models, station_health, people):
         app.include_router(room.router)
+    app.mount("/api/v1", create_api(parts))
     _serve_files(app, parts.chinese_font)
     _say_what_is_wrong(app)
     app.add_middleware(BodyLimit)

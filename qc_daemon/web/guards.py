@@ -2,8 +2,9 @@
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from qc_daemon.web.problems import problem
 
 LARGEST_BODY = 64 * 1024  # the longest form is a reason of 500 characters
 
@@ -32,7 +33,7 @@ class BodyLimit:
             return
         said = dict(scope["headers"]).get(b"content-length", b"0")
         if not said.isdigit() or int(said) > LARGEST_BODY:
-            refusal = PlainTextResponse("The request is too large.", 413, {"Connection": "close"})
+            refusal = problem(413, f"expected at most {LARGEST_BODY} bytes", {"Connection": "close"})
             await refusal(scope, receive, send)
             return
         seen = 0

@@ -80,21 +80,19 @@ def sign(
 
 
 @router.get("/inspections/{number}/micrograph.jpg", dependencies=[Depends(known_visitor)])
-def micrograph(request: Request, number: int) -> Response:
-    """Return the micrograph with its debris outlined."""
+def micrograph(request: Request, number: int, of: str = "") -> Response:
+    """Return the micrograph with its debris outlined, as the conclusion `of` saw it."""
     parts = parts_of(request)
-    try:
-        acquisition = parts.reader.load_acquisition(min(number, _LARGEST))
-    except InputError as error:
-        raise NotFound("no_inspection") from error
-    try:
-        conclusion = parts.reader.load_conclusion(number)
-    except InputError:
-        conclusion = None
-    image = parts.pictures.micrograph(acquisition, conclusion)
-    if image is None:
+    jpeg = parts.shelf.get(number, of)
+    if jpeg is None:
+        try:
+            line = records_of(parts, min(number, _LARGEST)).sheet.line
+        except InputError as error:
+            raise NotFound("no_inspection") from error
+        jpeg = parts.shelf.get(line.number, line.conclusion_id or "")
+    if jpeg is None:
         raise NotFound("no_micrograph")
-    return Response(image.jpeg, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=60"})
+    return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
 
 
 @router.get("/inspections/{number}/reports/{sha256}.pdf", dependencies=[Depends(known_visitor)])

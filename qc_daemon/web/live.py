@@ -87,6 +87,8 @@ def records_of(parts: Parts, number: int) -> Records:
     except InputError:
         conclusion = None
     image = parts.pictures.micrograph(acquisition, conclusion)
+    if image is not None:
+        parts.shelf.put(number, sheet.line.conclusion_id or "", image.jpeg)
     return Records(
         sheet=sheet,
         acquisition=acquisition,

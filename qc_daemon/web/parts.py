@@ -1,7 +1,9 @@
 """What the page works with; the wiring chooses it."""
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -51,6 +53,27 @@ class Pictures:
     micrograph: Callable[[Acquisition, Conclusion | None], ScreenImage | None]
 
 
+class Shelf:
+    """Keeps the newest micrographs as drawn, so that many watchers cost one drawing."""
+
+    def __init__(self, places: int = 32) -> None:
+        self._places = places
+        self._kept: OrderedDict[tuple[int, str], bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def put(self, number: int, conclusion_id: str, jpeg: bytes) -> None:
+        """Keep the picture of a conclusion, instead of the oldest if there are too many."""
+        with self._lock:
+            self._kept[number, conclusion_id] = jpeg
+            if len(self._kept) > self._places:
+                self._kept.popitem(last=False)
+
+    def get(self, number: int, conclusion_id: str) -> bytes | None:
+        """Return the picture of a conclusion, if it is kept."""
+        with self._lock:
+            return self._kept.get((number, conclusion_id))
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """All that the page works with.
@@ -80,3 +103,4 @@ class Parts:
     chinese_font: Path
     secure: bool
     session_s: float
+    shelf: Shelf = field(default_factory=Shelf)
