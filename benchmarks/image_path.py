@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from models.debris_detector import find_debris, find_opaque_debris, find_stains
 from models.defect_detector import ClassicalDefectDetector, widest_opening_um
-from models.filling_methods import FSR, SPARSE, TELEA, FillMethod
+from models.filling_methods import FSR, GAUSSIAN, TELEA, FillMethod
 from models.hole_filling import fill_holes
 from models.image_cleaner import DebrisCleaner
 from models.virtual_mill.endmembers import FIBRES
@@ -52,7 +52,7 @@ def main() -> None:
         report_masks("stained fabrics", find_debris, stains)
         report_masks("  of these, as stains", find_stains, stains)
     print("filling holes of debris size in clean fields: PSNR inside the hole, CPU time")
-    for method in (TELEA, FSR, SPARSE):
+    for method in (TELEA, FSR, GAUSSIAN):
         report_filling(method, clean[:60], [m.debris_mask for m in dirty[:60]])
     report_cleaner(dirty)
     print("defects")

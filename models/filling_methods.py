@@ -1,4 +1,4 @@
-"""The methods that fill holes, each on one plane of a crop: PMPN, sparse waves, FSR and Telea's diffusion.
+"""Methods that fill holes of a plane: PMPN, the likeliest Gaussian texture, FSR and Telea's diffusion.
 
 A plane is (height, width) float32 in 0..1; a hole is True where nothing is known. What a method does
 with known pixels does not matter: they are put back. docs/inpainting.md compares the methods.
@@ -15,12 +15,12 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from models import sparse_fill
-from models.sparse_fill import fill_sparse
+from models import gaussian_fill, sparse_fill
+from models.gaussian_fill import fill_gaussian
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-MethodName = Literal["pmpn", "sparse", "fsr", "telea"]
+MethodName = Literal["pmpn", "gaussian", "fsr", "telea"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class FillMethod:
     """A way to fill holes.
 
     Attributes:
-        name: "pmpn", "sparse", "fsr" or "telea".
+        name: "pmpn", "gaussian", "fsr" or "telea".
         fill: takes a plane and its holes, of which at least one pixel is known; returns the plane filled.
         margin_px: known surroundings of a hole that it makes use of.
         block_px: sides of crops should be multiples of this.
@@ -84,8 +84,8 @@ def classical_method(name: MethodName) -> FillMethod:
     return _CLASSICAL[name]
 
 
-def _sparse(plane: Floats, hole: Mask) -> Floats:
-    return fill_sparse(plane, ~hole)
+def _gaussian(plane: Floats, hole: Mask) -> Floats:
+    return fill_gaussian(plane, ~hole)
 
 
 _UINT8_MAX, _UINT16_MAX = 255, 65535
@@ -112,8 +112,11 @@ FSR = FillMethod(
     "fsr", fill_fsr, margin_px=24, block_px=_FSR_BLOCK_PX, tile_px=1024, budget_px=2_000,
     digest=_digest(__file__, libraries=f"fsr {cv2.__version__}"),
 )  # fmt: skip
-SPARSE = FillMethod(
-    "sparse", _sparse, margin_px=32, block_px=16, tile_px=1024, budget_px=20_000,
-    digest=_digest(__file__, sparse_fill.__file__, libraries=f"sparse {scipy.__version__} {np.__version__}"),
+GAUSSIAN = FillMethod(
+    "gaussian", _gaussian, margin_px=64, block_px=1, tile_px=512, budget_px=15_000,
+    digest=_digest(
+        __file__, gaussian_fill.__file__, sparse_fill.__file__,
+        libraries=f"gaussian {scipy.__version__} {np.__version__}",
+    ),
 )  # fmt: skip
-_CLASSICAL = {method.name: method for method in (TELEA, FSR, SPARSE)}
+_CLASSICAL = {method.name: method for method in (TELEA, FSR, GAUSSIAN)}

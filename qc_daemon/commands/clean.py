@@ -18,7 +18,7 @@ class Method(StrEnum):
     """What fills holes."""
 
     PMPN = "pmpn"
-    SPARSE = "sparse"
+    GAUSSIAN = "gaussian"
     FSR = "fsr"
     TELEA = "telea"
 

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 def open_cleaner() -> ImageCleaner:
     """Return the image cleaner of this version."""
-    from models.filling_methods import SPARSE
+    from models.filling_methods import GAUSSIAN
     from models.image_cleaner import DebrisCleaner
 
-    return DebrisCleaner(SPARSE)
+    return DebrisCleaner(GAUSSIAN)
 
 
 def folder_cleaner(
@@ -41,9 +41,9 @@ def folder_cleaner(
 
 
 def _method(name: "MethodName", say: Callable[[str], None]) -> "FillMethod":
-    from models.filling_methods import SPARSE, classical_method
+    from models.filling_methods import GAUSSIAN, classical_method
 
     if name != "pmpn":
         return classical_method(name)
-    say("qc-daemon: no checkpoint of PMPN is there; holes are filled by the method sparse")
-    return SPARSE
+    say("qc-daemon: no checkpoint of PMPN is there; holes are filled by the method gaussian")
+    return GAUSSIAN
