@@ -29,6 +29,10 @@ class CatchingUp:
         self._board = board
         self._undecidable: set[int] = set()
 
+    def work_with(self, workplace: Workplace) -> None:
+        """Go on with another workplace, such as one with other limits."""
+        self._work = workplace
+
     def catch_up(self) -> int | None:
         """Do all of it; return how many acquisitions still wait in the journal, None if nobody knows."""
         try:

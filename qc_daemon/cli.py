@@ -7,7 +7,6 @@ is not available.
 import sys
 from collections.abc import Sequence
 
-import structlog
 import typer
 
 from qc_daemon.commands import (
@@ -26,6 +25,7 @@ from qc_daemon.commands import (
     workshop,
 )
 from qc_daemon.domain.errors import QcError
+from qc_daemon.logs import log_to_stderr
 
 app = typer.Typer(
     help="Quality control for a textile line: NIR spectra and micrographs to a verdict and a certificate.",
@@ -34,30 +34,29 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain lines: for logs, pipes and every terminal
 )
-for room in (line, run, archive, history, lab, keeping, calibrate, models, workshop, clean, reports, verify, users):
+for room in (
+    line,
+    run,
+    archive,
+    history,
+    lab,
+    keeping,
+    calibrate,
+    models,
+    workshop,
+    clean,
+    reports,
+    verify,
+    users,
+):
     room.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its status."""
-    _log_to_stderr()
+    log_to_stderr()
     try:
         app(args=arguments)  # exits by itself; with 2 for wrong arguments
     except QcError as error:
         typer.echo(f"qc-daemon: {error}", err=True)
         sys.exit(error.exit_status)
-
-
-def _log_to_stderr() -> None:
-    """Log to stderr: coloured lines for people, JSON lines for a pipe or a journal."""
-    person = sys.stderr.isatty()
-    renderer = structlog.dev.ConsoleRenderer() if person else structlog.processors.JSONRenderer()
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-    )

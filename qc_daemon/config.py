@@ -31,6 +31,7 @@ from qc_daemon.domain.label import parse_label
 from qc_daemon.domain.rules import rule_named
 from qc_daemon.settings.backup import BackupSection
 from qc_daemon.settings.ledger import LedgerSection
+from qc_daemon.settings.log import LogSection
 from qc_daemon.settings.mqtt import MqttSection
 from qc_daemon.settings.report import ReportSection
 from qc_daemon.settings.retention import RetentionSection
@@ -312,6 +313,7 @@ class Config(BaseSettings):
     report: ReportSection = ReportSection()
     web: WebSection | None = None
     mqtt: MqttSection | None = None
+    log: LogSection = LogSection()
 
     @model_validator(mode="after")
     def _instruments_named_once(self) -> "Config":

@@ -7,6 +7,7 @@ every start repairs what the last stop left before it takes new work.
 import threading
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 
 import structlog
 
@@ -23,7 +24,7 @@ from qc_daemon.domain.supervision import InstrumentEvent
 from qc_daemon.domain.waits import growing_waits
 from qc_daemon.domain.warm_up import WarmUpLimits
 from qc_daemon.line_watch import LineWatch
-from qc_daemon.pipeline import Inspection, Station, glance, inspect_specimen
+from qc_daemon.pipeline import Inspection, Judges, Station, glance, inspect_specimen
 from qc_daemon.references import renew_reference, take_tile_reference
 from qc_daemon.spectrometer_watch import SpectrometerWatch
 from qc_daemon.status import LastInspection, StatusBoard
@@ -47,6 +48,7 @@ class LineLoop:
         self._board = board
         self._alarms = alarms
         self._stop = threading.Event()
+        self._next_judges: Judges | None = None
         self._line = LineWatch(trigger, board, alarms)
         self._catching_up = CatchingUp(workplace, alarms, board)
         self._last_scan: Scan | None = None
@@ -60,6 +62,10 @@ class LineLoop:
     def stop(self) -> None:
         """Finish the inspection that is running and return from `run`."""
         self._stop.set()
+
+    def judge_with(self, judges: Judges) -> None:
+        """Judge with these from the next inspection on; any thread may say so."""
+        self._next_judges = judges
 
     def run(self) -> None:
         """Catch up with what an earlier stop left, then inspect.
@@ -99,9 +105,9 @@ class LineLoop:
                 self._wait(next(waits))
 
     def _inspect_until_trouble(self, spectrometer: NirSpectrometer) -> None:
-        work = self._work
-        station = Station(spectrometer, self._camera, work.judges, work.store)
         while not self._over:
+            self._change_judges()
+            station = Station(spectrometer, self._camera, self._work.judges, self._work.store)
             self._catch_up()
             self._watch_clock()
             self._watch.look(spectrometer)
@@ -112,6 +118,12 @@ class LineLoop:
             cue = self._await_cue(station)
             if cue is not None:
                 self._serve(station, cue)
+
+    def _change_judges(self) -> None:
+        judges, self._next_judges = self._next_judges, None
+        if judges is not None:
+            self._work = replace(self._work, judges=judges)
+            self._catching_up.work_with(self._work)
 
     def _keep_reference(self, spectrometer: NirSpectrometer) -> None:
         """Read the white tile if a person says that it lies there, or if it is due and the line shows it."""

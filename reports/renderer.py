@@ -57,6 +57,10 @@ class CertificateWriter:
     ) -> None:
         self._process.close()
 
+    def speak(self, language: ReportLanguage) -> None:
+        """Write in this language from the next certificate on."""
+        self._language = language
+
     def write(self, number: int, acquisition: Acquisition, conclusion: Conclusion) -> ReportFile:
         """Write the certificate of one inspection and return where it is.
 

@@ -19,6 +19,7 @@ from qc_daemon.web import (
     alarms,
     calibration,
     feed,
+    health,
     inspections,
     live,
     models,
@@ -58,7 +59,7 @@ def create_app(parts: Parts, stopping: Callable[[], bool], beat: Callable[[], No
 
     app = FastAPI(title=parts.station_name, lifespan=looking, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.parts = parts
-    for room in (live, feed, inspections, rolls, calibration, alarms, models, station_health, people):
+    for room in (live, feed, inspections, rolls, calibration, alarms, models, station_health, people, health):
         app.include_router(room.router)
     app.mount("/api/v1", create_api(parts))
     _serve_files(app, parts.chinese_font)

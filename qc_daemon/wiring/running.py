@@ -18,7 +18,9 @@ from qc_daemon.wiring.ledger import anchored_at_stop
 from qc_daemon.wiring.lines import open_line
 from qc_daemon.wiring.messages import open_outbox, open_publisher
 from qc_daemon.wiring.nightly import nightly_jobs
+from qc_daemon.wiring.reloading import Reloading, set_up_log
 from qc_daemon.wiring.station import alarm_store, open_workplace
+from qc_daemon.wiring.templates import adopt_templates, tell_of_templates
 from qc_daemon.wiring.triggers import open_trigger
 from qc_daemon.wiring.web import open_page
 
@@ -31,7 +33,9 @@ def open_daemon(
 
     `say` tells the person at the console where the page is.
     """
+    set_up_log(config)
     clock = SystemClock()
+    refused = adopt_templates(config)
     with (
         anchored_at_stop(config),
         open_line(config) as line,
@@ -41,6 +45,7 @@ def open_daemon(
         board = StatusBoard(status_file(config.station.folder), clock)
         board.update()
         alarms = Alarms(board, alarm_store(workplace), clock)
+        tell_of_templates(refused, alarms)
         outbox = open_outbox(config, workplace)
         loop = LineLoop(workplace, trigger, board, alarms)
         with (
@@ -59,5 +64,5 @@ def open_daemon(
                     config.station.folder,
                     clock,
                 ),
-                lambda: None,
+                Reloading(path, config, workplace, loop, alarms),
             )

@@ -30,6 +30,7 @@ from qc_daemon.workplace import Instruments, Workplace
 
 if TYPE_CHECKING:
     from models.composition_predictor import IsicPredictor
+    from reports.renderer import CertificateWriter
     from storage.inspection_store import SqlInspectionStore
 
 log = structlog.get_logger()
@@ -107,7 +108,14 @@ def open_judges(config: Config, checkpoint: Path | None) -> Iterator[Judges]:
             software_version=version("textile-qc-station"),
             clock=clock,
             new_id=new_id,
+            runtime=runtime_name(limits.runtime),
         )
+
+
+def runtime_name(kind: str) -> str:
+    """Return what computes the networks, with its version; answers of equal ones are bit for bit alike."""
+    package = {"onnx": "onnxruntime", "mindspore": "mindspore"}.get(kind)
+    return f"{kind} {version(package)}" if package else kind
 
 
 def open_store(folder: Path) -> "SqlInspectionStore":
@@ -130,6 +138,14 @@ def inspection_store(workplace: Workplace) -> "SqlInspectionStore":
 
     assert isinstance(workplace.store, SqlInspectionStore)
     return workplace.store
+
+
+def certificate_writer(workplace: Workplace) -> "CertificateWriter":
+    """Return the report writer of a workplace."""
+    from reports.renderer import CertificateWriter
+
+    assert isinstance(workplace.report_writer, CertificateWriter)
+    return workplace.report_writer
 
 
 def alarm_store(workplace: Workplace) -> AlarmStore:
