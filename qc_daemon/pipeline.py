@@ -15,6 +15,7 @@ from qc_daemon.domain.errors import InstrumentError
 from qc_daemon.domain.flat_field import FlatField, corrected, unfit
 from qc_daemon.domain.image import CleanedImage, Frame
 from qc_daemon.domain.inspection import Acquisition, Conclusion, ModelVersion, ReportFile, Specimen
+from qc_daemon.domain.judge_settings import JudgeSettings
 from qc_daemon.domain.ports import (
     Clock,
     CompositionPredictor,
@@ -55,7 +56,8 @@ class Judges:
     """Everything that turns facts into an opinion; swapping it never touches the facts.
 
     `transfer` makes spectra look like those of another unit before anything is inferred, if there is one;
-    `flat_field` makes the light of a micrograph even before anything looks at it, if there is one.
+    `flat_field` makes the light of a micrograph even before anything looks at it, if there is one;
+    `runtime` names what computes the networks, which decides whether an answer comes out bit for bit alike.
     """
 
     cleaner: ImageCleaner
@@ -70,6 +72,12 @@ class Judges:
     software_version: str
     clock: Clock
     new_id: Callable[[], str]
+    runtime: str = ""
+
+    @property
+    def settings(self) -> JudgeSettings:
+        """What a conclusion is drawn by beside its models and its rule."""
+        return JudgeSettings(self.scan_limits, self.reference_limits, self.frame_limits, self.runtime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +190,7 @@ def conclude(judges: Judges, acquisition: Acquisition, standing: CalibrationStan
         software_version=judges.software_version,
         concluded_at=judges.clock.now(),
         infer_seconds=judges.clock.monotonic_s() - started_s,
+        settings=judges.settings.text(),
     )
 
 

@@ -7,6 +7,7 @@ from qc_daemon.domain.errors import IntegrityError
 from qc_daemon.domain.inspection import Specimen
 from qc_daemon.domain.label import DeclaredFibre, DeclaredLabel
 from qc_daemon.domain.spectrum import InstrumentIdentity
+from storage.correction_tables import IdentityRow
 from storage.facts import AcquisitionFacts, FrameFacts, ReferenceFacts
 from storage.journal_entry import facts_sha256
 from storage.tables import AcquisitionRow, DeclaredFibreRow, InstrumentRow, WhiteReferenceRow
@@ -45,6 +46,8 @@ def add_acquisition_row(session: Session, facts: AcquisitionFacts) -> None:
     if facts.frame:
         _set_frame(session, row, facts.frame)
     session.add(row)
+    session.flush()  # before what points at it
+    session.add(_identity_row(row))
 
 
 def reference_row(session: Session, facts: ReferenceFacts) -> WhiteReferenceRow:
@@ -131,6 +134,19 @@ def instrument_row(session: Session, identity: InstrumentIdentity) -> Instrument
 def identity_of(row: InstrumentRow) -> InstrumentIdentity:
     """Return the identity that a row was made of."""
     return InstrumentIdentity(row.kind, row.model, row.serial, row.firmware)
+
+
+def _identity_row(row: AcquisitionRow) -> IdentityRow:
+    """Return what an acquisition is called until somebody corrects it."""
+    return IdentityRow(
+        acquisition_number=row.number,
+        specimen=row.specimen,
+        lot=row.lot,
+        roll=row.roll,
+        position_m=row.position_m,
+        label_text=row.label_text,
+        corrected=False,
+    )
 
 
 def _set_frame(session: Session, row: AcquisitionRow, frame: FrameFacts) -> None:

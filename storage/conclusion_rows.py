@@ -13,6 +13,7 @@ from qc_daemon.domain.reasons import Reason, ReasonCode
 from qc_daemon.domain.rules import Tolerance
 from qc_daemon.domain.verdict import Outcome, Verdict
 from storage.conclusion_contents import ConclusionContents, cleaned_image, evidence_from_npz
+from storage.conclusion_grounds import settings_of
 from storage.facts import ReadContent, content_sha256
 from storage.tables import (
     AcquisitionRow,
@@ -116,6 +117,7 @@ def conclusion_of(
         software_version=row.software_version,
         concluded_at=row.concluded_at,
         infer_seconds=row.infer_seconds,
+        settings=settings_of(row),
     )
 
 

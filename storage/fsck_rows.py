@@ -11,7 +11,8 @@ from qc_daemon.domain.composition import Evidence
 from qc_daemon.domain.control_charts import IN_CONTROL
 from qc_daemon.domain.reasons import JUDGEMENTS
 from qc_daemon.domain.verdict import judge
-from storage.acquisition_rows import acquisition_facts_of, label_of
+from storage.acquisition_rows import acquisition_facts_of
+from storage.conclusion_grounds import label_judged
 from storage.conclusion_rows import composition_of, tolerance_of, verdict_of
 from storage.journal_entry import facts_sha256
 from storage.open_work import Need, open_work
@@ -174,6 +175,6 @@ def _conclusion_problems(row: ConclusionRow) -> Iterator[str]:
         yield str(error)
         return
     findings = [reason for reason in verdict.reasons if reason.code not in JUDGEMENTS]
-    expected = judge(composition, label_of(row.acquisition), tolerance_of(row), findings).outcome
+    expected = judge(composition, label_judged(row), tolerance_of(row), findings).outcome
     if expected is not verdict.outcome:
         yield f"its verdict is {verdict.outcome}, but its shares and label give {expected}"

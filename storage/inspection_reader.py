@@ -25,6 +25,7 @@ from storage.acquisition_rows import acquisition_facts_of, reference_facts_of
 from storage.alarm_rows import active_alarms
 from storage.blobs import BlobStore
 from storage.calibration_rows import chart_points, last_calibrations, standing_at
+from storage.corrections import specimen_of
 from storage.conclusion_rows import conclusion_of
 from storage.database import database_path, database_url, one_line_errors, open_reader
 from storage.facts import AcceptedEntry, Decoders, contents_by_sha256, restore, restore_reference
@@ -138,6 +139,8 @@ class SqlInspectionReader:
     def load_acquisition(self, number: int, *, without_image: bool = False) -> Acquisition:
         """Return an acquisition, decoded anew from its stored bytes; without its image if that is gone.
 
+        Its specimen is as it was corrected; what was said when it was measured stays in its row.
+
         Raises:
             InputError: no acquisition has that number.
             IntegrityError: its bytes are missing or damaged.
@@ -148,9 +151,10 @@ class SqlInspectionReader:
             contents = contents_by_sha256(waiting)
             return restore(waiting.facts, contents.__getitem__, self._decoders)
         with self._reading() as session:
-            facts = acquisition_facts_of(_acquisition_row(session, number))
+            row = _acquisition_row(session, number)
+            facts, specimen = acquisition_facts_of(row), specimen_of(session, row)
         kept = replace(facts, frame=None) if without_image else facts
-        return restore(kept, self._read_content, self._decoders)
+        return replace(restore(kept, self._read_content, self._decoders), specimen=specimen)
 
     def load_conclusion(self, number: int, *, without_image: bool = False) -> Conclusion:
         """Return the current (newest) conclusion of an acquisition; without its image if that is gone.

@@ -15,13 +15,16 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from qc_daemon.domain.calibration import CheckRun, ControlReset, DarkReference
+from qc_daemon.domain.corrections import Correction
 from qc_daemon.domain.errors import IntegrityError, StoreUnavailable
 from qc_daemon.domain.inspection import Accepted, Acquisition, Conclusion, ModelVersion, ReportFile
 from qc_daemon.domain.spectrum import Scan, WhiteReference
 from storage.acquisition_rows import add_acquisition_row, reference_row
 from storage.calibration_rows import add_check_run, add_control_reset, add_dark_scan, add_white_scan
 from storage.conclusion_contents import contents_of
+from storage.conclusion_grounds import add_grounds
 from storage.conclusion_rows import conclusion_row, model_rows, require_belonging
+from storage.corrections import Corrected, add_correction
 from storage.database import DatabaseBusy, one_line_errors, open_writer
 from storage.durable_files import flush_folder, make_folder
 from storage.facts import AcceptedEntry, Decoders, accept, reference_contents, reference_facts
@@ -196,8 +199,19 @@ class SqlInspectionStore(SqlInspectionReader):
                     row.models = model_rows(session, conclusion.models)
                     row.acquisition = acquisition
                     session.add(row)
+                    add_grounds(session, row, conclusion.settings)
                     set_open_work(session, number, "report")
                     add_result(session, acquisition, conclusion, self._now())
+
+    def add_correction(self, correction: Correction) -> Corrected:
+        """Record what an acquisition should be called; what was measured stays as it is.
+
+        Raises:
+            InputError: no acquisition has that number, or it is called so already.
+            StoreUnavailable: the database does not answer, or failed.
+        """
+        with self._exclusive, self._stopping_on_failure(), self._writing() as session:
+            return add_correction(session, correction)
 
     def add_report(self, number: int, conclusion_id: str, report: ReportFile) -> None:
         """Record a report that was written for a conclusion. Twice is once.

@@ -33,18 +33,26 @@ COVERED: Mapping[str, Covered] = {
         parts={"declared_fibres": ("acquisition_number", "position")},
         blobs=("scan_sha256", "image_sha256"),
     ),
+    "corrections": Covered(
+        "correction",
+        key="sequence",
+        subject="field",
+        actor="who",
+        parts={"corrected_fibres": ("correction_sequence", "position")},
+    ),
+    "judge_settings": Covered("judge_settings", key="sequence", subject="sha256"),
     "conclusions": Covered(
         "conclusion",
         key="sequence",
         subject="id",
-        parts=dict.fromkeys(_CONCLUSION_PARTS, ("conclusion_sequence", "position")),
+        parts=dict.fromkeys(_CONCLUSION_PARTS, ("conclusion_sequence", "position"))
+        | {"conclusion_grounds": ("conclusion_sequence",)},
         blobs=("evidence_sha256", "mask_sha256", "fill_sha256"),
     ),
     "reports": Covered("report", key="sequence", subject="path", is_file=True),
     "period_reports": Covered("report", key="sequence", subject="path", is_file=True),
     "model_activations": Covered("model_activation", key="sequence", subject="name"),
     "station_events": Covered("event", key="sequence", subject="code"),
-    "alarm_transitions": Covered("alarm", key="sequence", subject="code", actor="who"),
     "alarm_transitions": Covered("alarm", key="sequence", subject="code", actor="who"),
     "lab_results": Covered(
         "lab_result",

@@ -92,6 +92,7 @@ class Conclusion:
         composition: None when a finding forbade to infer.
         cleaned: None when there is no usable frame.
         infer_seconds: time from the stored acquisition to the verdict.
+        settings: text of the `JudgeSettings` that it was drawn by; empty in those of software before.
     """
 
     id: str
@@ -105,6 +106,7 @@ class Conclusion:
     software_version: str
     concluded_at: datetime
     infer_seconds: float
+    settings: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from alembic import context
 
 import storage.alarm_tables
+import storage.correction_tables
+import storage.ground_tables
 import storage.lab_tables
 import storage.ledger_tables
 import storage.outbox_tables

@@ -138,7 +138,9 @@ def test_a_lost_acquisition_is_found(station):
     tamper(
         station,
         "DELETE FROM reasons WHERE conclusion_sequence = 2",
+        "DELETE FROM conclusion_grounds WHERE conclusion_sequence = 2",
         "DELETE FROM conclusions WHERE sequence = 2",
+        "DELETE FROM identities WHERE acquisition_number = 2",
         "DELETE FROM declared_fibres WHERE acquisition_number = 2",
         "DELETE FROM open_work WHERE acquisition_number = 2",
         "DELETE FROM acquisitions WHERE number = 2",
