@@ -35,8 +35,8 @@ KNOWN_OPERATORS = frozenset(_LISTED.split())
 # Where an operator takes its shape, axes or indices: the only places for 64-bit integers.
 _INDEX_INPUTS = {
     "Expand": {1}, "Gather": {1}, "GatherElements": {1}, "GatherND": {1}, "Pad": {1}, "ReduceSum": {1},
-    "Reshape": {1}, "Resize": {3}, "Slice": {1, 2, 3, 4}, "Split": {1}, "Squeeze": {1}, "Tile": {1}, "TopK": {1},
-    "Unsqueeze": {1},
+    "Reshape": {1}, "Resize": {3}, "Slice": {1, 2, 3, 4}, "Split": {1}, "Squeeze": {1}, "Tile": {1},
+    "TopK": {1}, "Unsqueeze": {1},
 }  # fmt: skip
 _INDEX_MAKERS = frozenset({"Constant", "TopK"})
 

@@ -1,4 +1,4 @@
-"""The network's weights as plain arrays, and its graph as ONNX and MINDIR."""
+"""A network's weights as plain arrays, and its graph as ONNX and MINDIR."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from models.ascend_operators import require_ascend_graph
 from models.isic_net import IsicNet
 from models.isic_net_config import input_shapes, output_names
-from models.mindspore_import import ms
+from models.mindspore_import import ms, nn
 from qc_daemon.domain.errors import CheckpointError
 
 Weights = Mapping[str, NDArray[np.float32]]
 
 
-def weights_of(net: IsicNet) -> dict[str, NDArray[np.float32]]:
+def weights_of(net: nn.Cell) -> dict[str, NDArray[np.float32]]:
     """Return every parameter by its place in the network.
 
     A parameter's own name will not do: MindSpore changes it when the network becomes part of a loss.
@@ -24,7 +24,7 @@ def weights_of(net: IsicNet) -> dict[str, NDArray[np.float32]]:
     return {name: parameter.asnumpy() for name, parameter in net.parameters_and_names()}
 
 
-def load_weights(net: IsicNet, weights: Weights, source: Path) -> None:
+def load_weights(net: nn.Cell, weights: Weights, source: Path) -> None:
     """Load all parameters, by exactly their names and shapes.
 
     Raises:
@@ -48,12 +48,22 @@ def export_onnx(net: IsicNet, path: Path) -> None:
     Raises:
         CheckpointError: the graph is not one that an Ascend 310 could serve.
     """
+    export_graph(net, input_shapes(net.config), output_names(net.config), path)
+
+
+def export_graph(
+    net: nn.Cell, inputs: Mapping[str, tuple[int, ...]], outputs: tuple[str, ...], path: Path
+) -> None:
+    """Write a network as ONNX, for these shapes of its inputs by name, in the order it takes them.
+
+    Raises:
+        CheckpointError: the graph is not one that an Ascend 310 could serve.
+    """
     net.set_train(False)
-    names = tuple(input_shapes(net.config))
-    ms.export(net, *_example(net), file_name=str(path.with_suffix("")), file_format="ONNX")
+    ms.export(net, *_example(inputs), file_name=str(path.with_suffix("")), file_format="ONNX")
     model = onnx.load(path)
-    _rename([value.name for value in model.graph.input], names, model.graph)
-    _rename([value.name for value in model.graph.output], output_names(net.config), model.graph)
+    _rename([value.name for value in model.graph.input], tuple(inputs), model.graph)
+    _rename([value.name for value in model.graph.output], outputs, model.graph)
     onnx.checker.check_model(model)
     require_ascend_graph(model, path)
     onnx.save(model, path)
@@ -62,11 +72,12 @@ def export_onnx(net: IsicNet, path: Path) -> None:
 def export_mindir(net: IsicNet, path: Path) -> None:
     """Write the graph for MindSpore's own runtimes, for one specimen at a time."""
     net.set_train(False)
-    ms.export(net, *_example(net), file_name=str(path.with_suffix("")), file_format="MINDIR")
+    shapes = input_shapes(net.config)
+    ms.export(net, *_example(shapes), file_name=str(path.with_suffix("")), file_format="MINDIR")
 
 
-def _example(net: IsicNet) -> list[ms.Tensor]:
-    return [ms.Tensor(np.zeros(shape, np.float32)) for shape in input_shapes(net.config).values()]
+def _example(shapes: Mapping[str, tuple[int, ...]]) -> list[ms.Tensor]:
+    return [ms.Tensor(np.zeros(shape, np.float32)) for shape in shapes.values()]
 
 
 def _rename(old: list[str], new: tuple[str, ...], graph: onnx.GraphProto) -> None:

@@ -154,7 +154,8 @@ def _cut(image: Floats, generator: np.random.Generator) -> Floats:
     """Return a square of a tile's side at a drawn scale; small images are mirrored at their edges."""
     scale = max(generator.uniform(_COARSEST, 1.0), TILE_PX / min(image.shape))
     if generator.random() < 0.5 and scale < 1.0:
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        resized = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        image = resized.astype(np.float32)
     beyond = [(0, max(0, TILE_PX - length)) for length in image.shape]
     image = np.pad(image, beyond, mode="symmetric")
     row, column = (int(generator.integers(0, length - TILE_PX + 1)) for length in image.shape)

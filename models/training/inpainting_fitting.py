@@ -82,7 +82,7 @@ def fit_filling(
     step = compiled_step(InpaintingLoss(net, settings.losses), optimizer)
     watch = Watch(net, watching)
     if (folder / LAST).is_file():
-        progress = _progress_of(load_state(net, optimizer, folder))
+        progress = FillingProgress(**load_state(net, optimizer, folder))
     else:
         progress = _begin(net, folder)
     started = clock() - progress.seconds
@@ -165,12 +165,6 @@ def _begin(net: Pmpn, folder: Path) -> FillingProgress:
     progress = FillingProgress(0, 0, 0.0, 0.0)
     _log(folder, progress, math.nan, 0.0)
     return progress
-
-
-def _progress_of(state: dict[str, float]) -> FillingProgress:
-    return FillingProgress(
-        int(state["epoch"]), int(state["best_epoch"]), state["best_gain_db"], state["seconds"]
-    )
 
 
 def _log(folder: Path, progress: FillingProgress, loss: float, gain_db: float) -> None:

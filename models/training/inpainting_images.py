@@ -75,7 +75,8 @@ def read_grey(path: Path) -> NDArray[np.float32]:
     pixels = cv2.imdecode(encoded, flags) if encoded.size else None
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
         raise DatasetError(f"{path}: cannot be read; expected a PNG, JPEG or TIFF image of 8 or 16 bits")
-    return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+    grey: NDArray[np.float32] = pixels.astype(np.float32) / np.float32(255 if pixels.itemsize == 1 else 65535)
+    return grey
 
 
 def _group(path: Path, folder: Path) -> str:

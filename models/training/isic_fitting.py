@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from models.export import load_weights, weights_of
@@ -23,12 +22,13 @@ from models.training.linear_anchor import LinearAnchor
 from models.training.memory import RememberingAnchor
 from models.training.optimisation import adamw, compiled_step, rate_factor
 from models.training.small_anchor import small_anchor
+from models.training.training_state import LAST, load_state, save_state
 from models.training.validation import Answers, thinned
 
 _MIN_STEPS, _MAX_STEPS = 12, 120  # of an epoch
 # Where specimens are few, the best of many epochs is luck unless it beats the calibration by this part.
 _WORTHWHILE = 0.1
-_BEST, _LAST = "best.safetensors", "last.safetensors"
+_BEST = "best.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,8 @@ def fit_network(
     folder.mkdir(parents=True, exist_ok=True)
     optimizer, step = training_step(net, settings)
     answers = Answers(net)
-    if (folder / _LAST).is_file():
-        progress = _resume(net, optimizer, folder)
+    if (folder / LAST).is_file():
+        progress = Progress(**load_state(net, optimizer, folder))
     else:
         error = answers.errors(watched)[0]
         progress = _begin(net, error * (1.0 - _WORTHWHILE) if config.memory else error, folder)
@@ -198,22 +198,8 @@ def _advance(
         save_file(weights_of(net), folder / _BEST)
     best_epoch, best_error = (epoch, error) if better else (progress.best_epoch, progress.best_error)
     advanced = Progress(epoch, best_epoch, best_error, seconds)
-    state = {f"net.{name}": array for name, array in weights_of(net).items()}
-    state |= {f"optimizer.{p.name}": p.asnumpy() for p in optimizer.get_parameters()}
-    save_file(state, folder / "last.tmp", metadata={"progress": json.dumps(asdict(advanced))})
-    (folder / "last.tmp").replace(folder / _LAST)
+    save_state(net, optimizer, asdict(advanced), folder)
     return advanced
-
-
-def _resume(net: IsicNet, optimizer: nn.Optimizer, folder: Path) -> Progress:
-    """Load what an interrupted training of this network left."""
-    path = folder / _LAST
-    state = load_file(path)
-    load_weights(net, {key[4:]: array for key, array in state.items() if key.startswith("net.")}, path)
-    for parameter in optimizer.get_parameters():
-        parameter.set_data(ms.Tensor(state[f"optimizer.{parameter.name}"]))
-    with safe_open(path, framework="np") as archive:
-        return Progress(**json.loads(archive.metadata()["progress"]))
 
 
 def _log(folder: Path, progress: Progress, loss: float, errors: Sequence[float]) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
@@ -13,7 +14,7 @@ from models.mindspore_import import ms, nn
 LAST = "last.safetensors"
 
 
-def save_state(net: nn.Cell, optimizer: nn.Optimizer, progress: Mapping[str, float], folder: Path) -> None:
+def save_state(net: nn.Cell, optimizer: nn.Optimizer, progress: Mapping[str, Any], folder: Path) -> None:
     """Write the state of a training in one step, so that an interruption leaves a whole one."""
     state = {f"net.{name}": array for name, array in weights_of(net).items()}
     state |= {f"optimizer.{one.name}": one.asnumpy() for one in optimizer.get_parameters()}
@@ -21,7 +22,7 @@ def save_state(net: nn.Cell, optimizer: nn.Optimizer, progress: Mapping[str, flo
     (folder / "last.tmp").replace(folder / LAST)
 
 
-def load_state(net: nn.Cell, optimizer: nn.Optimizer, folder: Path) -> dict[str, float]:
+def load_state(net: nn.Cell, optimizer: nn.Optimizer, folder: Path) -> dict[str, Any]:
     """Load what an interrupted training of this network left; return its progress.
 
     Raises:
@@ -33,5 +34,5 @@ def load_state(net: nn.Cell, optimizer: nn.Optimizer, folder: Path) -> dict[str,
     for parameter in optimizer.get_parameters():
         parameter.set_data(ms.Tensor(state[f"optimizer.{parameter.name}"]))
     with safe_open(path, framework="np") as archive:
-        progress: dict[str, float] = json.loads(archive.metadata()["progress"])
+        progress: dict[str, Any] = json.loads(archive.metadata()["progress"])
     return progress
