@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.checkpoint import RELEASED, Checkpoint, load_checkpoint
+from models.pmpn_checkpoint import FORMAT as PMPN_FORMAT
 from models.sealed_folder import MANIFEST
 from qc_daemon.domain.errors import CheckpointError
 
@@ -58,7 +59,12 @@ def model_of_version(digest: str, station_models: Path | None) -> Checkpoint | N
 def _folders(station_models: Path | None) -> Iterator[Path]:
     for parent in (RELEASED.parent, station_models):
         if parent is not None and parent.is_dir():
-            yield from (path for path in sorted(parent.iterdir()) if (path / MANIFEST).is_file())
+            yield from (path for path in sorted(parent.iterdir()) if _tells_fibres(path / MANIFEST))
+
+
+def _tells_fibres(manifest: Path) -> bool:
+    """Tell whether a folder is a model of this library, sound or not, rather than one that fills holes."""
+    return manifest.is_file() and PMPN_FORMAT.encode() not in manifest.read_bytes()
 
 
 def _looked_at(folder: Path) -> LibraryModel:

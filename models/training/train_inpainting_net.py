@@ -63,7 +63,7 @@ def train_inpainting_net(
     if not held:
         names = ", ".join(str(folder) for folder in folders)
         raise DatasetError(
-            f"{names}: too few groups to hold one out; expected images of three fabrics or specimens in a folder"
+            f"{names}: too few groups to hold one out; expected three fabrics or specimens in a folder"
         )
     work = out.with_name(out.name + ".training")
     work.mkdir(parents=True, exist_ok=True)
