@@ -84,9 +84,7 @@ DEBRIS_NOTE = Words(
     "Image as taken; outlined in red: debris, filled by {method}, {percent:.1f} % of the field.",
 )
 NO_DEBRIS_NOTE = Words("原始图像；未发现杂质，未作填补。", "Image as taken; no debris found, nothing filled.")
-REGIONS_NOTE = Words(
-    "白色方框：模型与光谱比对的区域。", "White squares: regions that the model compared with the spectrum."
-)
+REGIONS_NOTE = Words("白色方框：对结果影响最大的区域。", "White squares: regions that move the answer most.")
 NO_MICROGRAPH = Words("没有可用的显微图像。", "No usable micrograph.")
 NO_MICROGRAPH_BUT_SHARES = Words(
     "没有可用的显微图像；成分仅由光谱得出。",

@@ -97,18 +97,18 @@ def layout_json(content: CertificateContent, language: ReportLanguage) -> str:
             "roll": asdict(content.roll) if content.roll else None,
             "qr": content.qr,
             "qr_text": content.qr_text,
-            "pages": [_printable(asdict(content.pages[spoken])) for spoken in languages],
+            "pages": [printable_tree(asdict(content.pages[spoken])) for spoken in languages],
         },
         ensure_ascii=False,
     )
 
 
-def _printable(value: Any) -> Any:
+def printable_tree(value: Any) -> Any:
     """Return a tree of JSON values with every text made printable."""
     if isinstance(value, str):
         return printable(value)
     if isinstance(value, Mapping):
-        return {key: _printable(inner) for key, inner in value.items()}
+        return {key: printable_tree(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_printable(inner) for inner in value]
+        return [printable_tree(inner) for inner in value]
     return value

@@ -58,7 +58,7 @@ def instrument_facts(
 def rule_facts(conclusion: Conclusion, language: Language) -> Iterator[Fact]:
     """Yield the method, the rule, the models and the software that made the conclusion."""
     yield _fact("method", wording.METHOD.of(language), language)
-    yield _fact("rule", _rule(conclusion.tolerance, language), language)
+    yield _fact("rule", rule_text(conclusion.tolerance, language), language)
     yield _fact("guard_band", wording.GUARD_BAND.of(language), language)
     for model in conclusion.models:
         role = wording.MODEL.of(language).format(role=term(model.role, language))
@@ -100,6 +100,23 @@ def signature_lines(surroundings: Surroundings, language: Language) -> Iterator[
         yield wording.SIGNED.of(language).format(
             who=signature.who, meaning=term(signature.meaning, language), at=utc(signature.signed_at)
         )
+
+
+def rule_text(tolerance: Tolerance, language: Language) -> str:
+    """Return where a rule comes from, its version and what it allows."""
+    same = tolerance.name in tolerance.clause
+    source = tolerance.clause if same else f"{tolerance.name}, {tolerance.clause}"
+    minor = tolerance.minor_component_percent > 0.0
+    allowed = (wording.ALLOWED_WITH_MINOR if minor else wording.ALLOWED).of(language)
+    return wording.RULE.of(language).format(
+        source=source,
+        version=tolerance.version,
+        allowed=allowed.format(
+            max=tolerance.max_deviation_pp,
+            minor_at=tolerance.minor_component_percent,
+            minor=tolerance.minor_deviation_pp,
+        ),
+    )
 
 
 def utc(moment: datetime) -> str:
@@ -166,20 +183,4 @@ def _camera(frame: Frame | None, camera_expected: bool, language: Language) -> s
     height, width = frame.pixels.shape[:2]
     return wording.CAMERA.of(language).format(
         instrument=_instrument(frame.camera, language), width=width, height=height, scale=frame.um_per_pixel
-    )
-
-
-def _rule(tolerance: Tolerance, language: Language) -> str:
-    same = tolerance.name in tolerance.clause
-    source = tolerance.clause if same else f"{tolerance.name}, {tolerance.clause}"
-    minor = tolerance.minor_component_percent > 0.0
-    allowed = (wording.ALLOWED_WITH_MINOR if minor else wording.ALLOWED).of(language)
-    return wording.RULE.of(language).format(
-        source=source,
-        version=tolerance.version,
-        allowed=allowed.format(
-            max=tolerance.max_deviation_pp,
-            minor_at=tolerance.minor_component_percent,
-            minor=tolerance.minor_deviation_pp,
-        ),
     )

@@ -99,6 +99,10 @@ _REASONS: Mapping[ReasonCode, tuple[Words, Words]] = {
         ),
         Words("相差 {value:+.0f} 秒，限值 {limit:.0f} 秒", "by {value:+.0f} s, limit {limit:.0f} s"),
     ),
+    ReasonCode.SPECTROMETER_WARMING: (
+        Words("光谱仪仍在预热", "The spectrometer is still warming up"),
+        _NO_FIGURES,
+    ),
     ReasonCode.TILE_OUT_OF_CONTROL: (
         Words(
             "光谱仪失控：灰板检查（{subject}）",

@@ -50,17 +50,22 @@ def share_lines(
     language: Language,
 ) -> Iterator[ShareLine]:
     """Yield the declared fibres in the label's order, then the others by falling share."""
-    status = {reason.subject: _STATUS.get(reason.code, "") for reason in verdict.reasons}
+    status = status_by_fibre(verdict)
     declared = [line.fibre for line in label.fibres] if label else []
     others = [share for share in composition.shares if share.fibre not in declared]
     rows = [(fibre, composition.share_of(fibre)) for fibre in declared]
     rows += [(share.fibre, share) for share in sorted(others, key=lambda share: -share.percent)]
     for fibre, share in rows:
         percent = label.percent_of(fibre) if label else None
-        yield _line(fibre, share, percent, tolerance, status.get(fibre, ""), language)
+        yield share_line(fibre, share, percent, tolerance, status.get(fibre, ""), language)
 
 
-def _line(
+def status_by_fibre(verdict: Verdict) -> Mapping[str, str]:
+    """Return how the share of each fibre lies in its tolerance, as `ShareLine.status` says it."""
+    return {reason.subject: _STATUS.get(reason.code, "") for reason in verdict.reasons}
+
+
+def share_line(
     fibre: str,
     share: FibreShare | None,
     declared: float | None,
@@ -68,6 +73,7 @@ def _line(
     status: str,
     language: Language,
 ) -> ShareLine:
+    """Return the row of one fibre; `declared` is None without a label."""
     allowed_pp = tolerance.deviation_pp_at(declared or 0.0)
     return ShareLine(
         fibre=fibre_name(fibre, language),

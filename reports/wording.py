@@ -56,6 +56,9 @@ _TERMS: Mapping[str, Words] = {
     # meanings of a signature
     "reviewed": Words("已复核", "reviewed"),
     "approved": Words("已批准", "approved"),
+    # instruments
+    "spectrometer": Words("光谱仪", "Spectrometer"),
+    "camera": Words("相机", "Camera"),
     # roles of models
     "composition": Words("成分", "Composition"),
     "image_cleaner": Words("图像清洁", "Image cleaning"),

@@ -1,7 +1,7 @@
 """What reports ask of a station beyond the inspection itself: its surroundings, and what was reported."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, selectinload
 from qc_daemon.domain.calibration import CheckKind
 from qc_daemon.domain.errors import InputError, Retired
 from qc_daemon.domain.inspection import Acquisition, Conclusion
+from qc_daemon.domain.period_records import DayRecord, LotRecord
 from qc_daemon.domain.surroundings import (
     CheckState,
     InspectedPosition,
@@ -21,6 +22,7 @@ from storage.calibration_rows import newest_check
 from storage.inspection_reader import SqlInspectionReader
 from storage.ledger import head
 from storage.people_tables import SignatureRow
+from storage.period_rows import day_record, lot_record
 from storage.retention_rows import retired_rule
 from storage.tables import AcquisitionRow, ConclusionRow, ReportRow
 
@@ -84,6 +86,20 @@ class SqlReportReader:
             conclusion = reader.load_conclusion(number, without_image=True)
             return acquisition, conclusion, around
         return acquisition, conclusion, replace(around, retired_image=None)
+
+    def lot(self, lot: str) -> LotRecord:
+        """Return what is known of a lot.
+
+        Raises:
+            InputError: nothing of it was inspected.
+        """
+        with self._reader.reading() as session:
+            return lot_record(session, lot)
+
+    def day(self, day: date) -> DayRecord:
+        """Return what happened on a UTC day."""
+        with self._reader.reading() as session:
+            return day_record(session, day)
 
     def known_conclusion(self, conclusion_id: str) -> KnownConclusion | None:
         """Return what is known of a conclusion; None if there is none of that id."""

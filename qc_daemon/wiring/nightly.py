@@ -7,8 +7,10 @@ from qc_daemon.calendar import NightlyJob
 from qc_daemon.config import Config
 from qc_daemon.domain.outbox import Outbox
 from qc_daemon.wiring.archive import check_promises
-from qc_daemon.wiring.ledger import nightly_anchor
+from qc_daemon.wiring.ledger import nightly_anchor, nightly_ledger_check
 from qc_daemon.wiring.messages import send_ledger_head
+from qc_daemon.wiring.replay import nightly_replay
+from qc_daemon.wiring.reports import nightly_reports
 from qc_daemon.workplace import Workplace
 
 
@@ -17,7 +19,10 @@ def nightly_jobs(
 ) -> Sequence[NightlyJob]:
     """Return the jobs of a station; what one raises becomes an alarm."""
     return [
+        NightlyJob("reports", config.report.daily_hour, 5, nightly_reports(config, workplace)),
         NightlyJob("check", 2, 0, _check(config, alarms)),
+        NightlyJob("ledger", 2, 20, nightly_ledger_check(config, alarms)),
+        NightlyJob("replay", 2, 40, nightly_replay(config, alarms)),
         NightlyJob("anchor", 2, 45, nightly_anchor(config)),
         NightlyJob("anchor by message", 2, 46, send_ledger_head(workplace, outbox)),
     ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from qc_daemon.alarms import Alarms
 from qc_daemon.config import Config
 from qc_daemon.domain.errors import QcError
 
@@ -37,6 +38,14 @@ def adopt_templates(config: Config) -> str:
         log.warning("templates refused; the last good ones stay in use", error=str(error))
         return str(error)
     return ""
+
+
+def tell_of_templates(refused: str, alarms: Alarms) -> None:
+    """Raise an alarm if templates were refused, or end that of an earlier start."""
+    if refused:
+        alarms.raise_alarm("template", refused)
+    else:
+        alarms.clear("template")
 
 
 def look_at_templates(config: Config) -> str:
