@@ -66,6 +66,13 @@ SHARES_NOTE = Words(
     "质量百分比（{basis}）。主要纤维：{main}。新异度 {novelty:.2f}（上限 {limit:.2f}）。",
     "Percent by mass ({basis}). Main fibre: {main}. Novelty {novelty:.2f} (limit {limit:.2f}).",
 )
+CONVERTED = Words(
+    "由{basis}换算；判定以换算后的含量为准。", "Converted from {basis}; these shares are what was judged."
+)
+LEFT_OUT = Words(
+    "允许范围内的未标明纤维不计入，标明的纤维按其总和计。",
+    "Undeclared fibres within their allowance are left out: declared ones are taken of their own sum.",
+)
 SHARES_KEY = Words(
     "横条：测得含量；细线：预测区间；浅色带：标签 ± 允差。",
     "Bar: measured share; line: prediction interval; pale band: label ± tolerance.",

@@ -9,6 +9,7 @@ from qc_daemon.domain.composition import Composition
 from qc_daemon.domain.image import CleanedImage
 from qc_daemon.domain.inspection import Acquisition, Conclusion, Defect
 from qc_daemon.domain.reasons import ReasonCode
+from qc_daemon.domain.rules import Tolerance
 from qc_daemon.domain.spectrum import Spectrum
 from qc_daemon.domain.surroundings import Surroundings
 from qc_daemon.domain.verdict import Outcome
@@ -23,7 +24,7 @@ from reports.provenance import (
     signature_lines,
 )
 from reports.reason_wording import reason_sentence
-from reports.shares import ShareLine, share_lines
+from reports.shares import JudgedShares, ShareLine, as_judged, share_lines
 from reports.wording import COMMA, OUTCOMES, SEPARATOR, Language, fibre_name, term
 
 _DEFECT_LINES = 12  # more of them would push the provenance off the page
@@ -75,7 +76,8 @@ def certificate_page(
     """Put an inspection into words."""
     composition, verdict = conclusion.composition, conclusion.verdict
     label = acquisition.specimen.label
-    shares = share_lines(composition, label, conclusion.tolerance, verdict, language) if composition else ()
+    judged = as_judged(composition, label, conclusion.tolerance) if composition else None
+    shares = share_lines(judged.shares, label, conclusion.tolerance, verdict, language) if judged else ()
     return CertificatePage(
         language=language,
         headings=_headings(composition, language),
@@ -85,7 +87,7 @@ def certificate_page(
         simulated=wording.SIMULATED.of(language) if acquisition.spectrometer.simulated else "",
         identity=tuple(identity_facts(acquisition, conclusion, station_name, language)),
         shares=tuple(shares),
-        shares_notes=tuple(_shares_notes(composition, language)),
+        shares_notes=tuple(_shares_notes(composition, judged, conclusion.tolerance, language)),
         reasons=tuple(reason_sentence(reason, language) for reason in verdict.reasons),
         spectrum_note=_spectrum_note(spectrum, composition, language),
         micrograph_notes=tuple(_micrograph_notes(conclusion, surroundings, language)),
@@ -116,17 +118,23 @@ def _advice(conclusion: Conclusion, language: Language) -> str:
     return words.of(language)
 
 
-def _shares_notes(composition: Composition | None, language: Language) -> Iterator[str]:
-    if composition is None:
+def _shares_notes(
+    composition: Composition | None, judged: JudgedShares | None, tolerance: Tolerance, language: Language
+) -> Iterator[str]:
+    if composition is None or judged is None:
         yield wording.NO_SHARES.of(language)
         return
     yield wording.SHARES_KEY.of(language)
     yield wording.SHARES_NOTE.of(language).format(
-        basis=term(composition.basis, language),
+        basis=term(judged.basis, language),
         main=fibre_name(composition.main_fibre, language),
         novelty=composition.novelty,
         limit=composition.novelty_limit,
     )
+    if judged.basis != composition.basis:
+        yield wording.CONVERTED.of(language).format(basis=term(composition.basis, language))
+    if tolerance.undeclared_left_out and judged.shares != composition.shares:
+        yield wording.LEFT_OUT.of(language)
 
 
 def _spectrum_note(spectrum: Spectrum | None, composition: Composition | None, language: Language) -> str:

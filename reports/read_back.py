@@ -51,7 +51,7 @@ def expected_texts(record: dict[str, Any], language: Language) -> Iterator[Expec
     yield _said("verdict", verdict.of(language), verdict.of(other))
     yield from _identity(record["station"], acquisition, conclusion)
     if conclusion["composition"] is not None:
-        yield from _shares(conclusion["composition"], language)
+        yield from _shares(conclusion["composition"], conclusion["judged"], language)
     for reason in conclusion["reasons"]:
         code = ReasonCode(reason["code"])
         yield _said(f"reason {code.value}", reason_sentence(Reason(**{**reason, "code": code}), language))
@@ -79,12 +79,12 @@ def _identity(station: str, acquisition: dict[str, Any], conclusion: dict[str, A
     yield _said("software", conclusion["software_version"])
 
 
-def _shares(composition: dict[str, Any], language: Language) -> Iterator[Expected]:
-    yield _said("mass basis", term(composition["basis"], language))
+def _shares(composition: dict[str, Any], judged: dict[str, Any], language: Language) -> Iterator[Expected]:
+    yield _said("mass basis", term(judged["basis"], language))
     main = composition["main_fibre"]
     if main != UNKNOWN:
         yield _said("main fibre", fibre_name(main, language))
-    for share in composition["shares"]:
+    for share in judged["shares"]:
         yield _said(
             f"share of {share['fibre']}",
             fibre_name(share["fibre"], language),

@@ -15,6 +15,7 @@ from qc_daemon.domain.image import Frame
 from qc_daemon.domain.inspection import Acquisition, Conclusion
 from qc_daemon.domain.spectrum import Scan, Spectrum, WhiteReference, absorbance_spectrum, same_axis
 from qc_daemon.domain.surroundings import Surroundings
+from reports.shares import as_judged
 
 SCHEMA = "textile-qc-certificate/1"
 ATTACHMENT_NAME = "certificate.json"
@@ -34,7 +35,7 @@ def certificate_record(
         "simulated": acquisition.spectrometer.simulated,
         "number": number,
         "acquisition": _acquisition(acquisition),
-        "conclusion": _conclusion(conclusion),
+        "conclusion": _conclusion(conclusion) | {"judged": _judged(acquisition, conclusion)},
         "surroundings": _surroundings(surroundings),
     }
     return json.dumps(record, ensure_ascii=False, allow_nan=False, indent=1).encode()
@@ -159,6 +160,12 @@ def _surroundings(surroundings: Surroundings) -> dict[str, Any]:
         "retired_image": asdict(retired) | {"retired_at": utc_text(retired.retired_at)} if retired else None,
         "replaces": surroundings.replaces or None,
     }
+
+
+def _judged(acquisition: Acquisition, conclusion: Conclusion) -> dict[str, Any] | None:
+    """Return the shares as the rule counts them, which the pages show and the reasons speak of."""
+    composition, label = conclusion.composition, acquisition.specimen.label
+    return asdict(as_judged(composition, label, conclusion.tolerance)) if composition else None
 
 
 def _composition(composition: Composition) -> dict[str, Any]:

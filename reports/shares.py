@@ -1,13 +1,14 @@
 """The table of shares: label, measured share, interval and tolerance of every fibre."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from qc_daemon.domain.composition import Composition, FibreShare
 from qc_daemon.domain.label import DeclaredLabel
+from qc_daemon.domain.mass_basis import compared_basis, conversion_obstacle
 from qc_daemon.domain.reasons import ReasonCode
 from qc_daemon.domain.rules import Tolerance
-from qc_daemon.domain.verdict import Verdict
+from qc_daemon.domain.verdict import Verdict, judged_shares
 from reports import certificate_wording as wording
 from reports.charts import ShareBar, share_bar
 from reports.wording import Language, fibre_name
@@ -42,8 +43,23 @@ class ShareLine:
     bar: ShareBar | None
 
 
+@dataclass(frozen=True, slots=True)
+class JudgedShares:
+    """Shares as the rule compared them with the label, and the mass basis that they are on."""
+
+    shares: tuple[FibreShare, ...]
+    basis: str
+
+
+def as_judged(composition: Composition, label: DeclaredLabel | None, tolerance: Tolerance) -> JudgedShares:
+    """Return the shares of a composition as the rule compared them with the label."""
+    convertible = conversion_obstacle(composition.shares, composition.basis, tolerance.basis) is None
+    basis = compared_basis(composition.basis, tolerance.basis) if convertible else composition.basis
+    return JudgedShares(judged_shares(composition, label, tolerance), basis)
+
+
 def share_lines(
-    composition: Composition,
+    shares: Sequence[FibreShare],
     label: DeclaredLabel | None,
     tolerance: Tolerance,
     verdict: Verdict,
@@ -52,8 +68,9 @@ def share_lines(
     """Yield the declared fibres in the label's order, then the others by falling share."""
     status = status_by_fibre(verdict)
     declared = [line.fibre for line in label.fibres] if label else []
-    others = [share for share in composition.shares if share.fibre not in declared]
-    rows = [(fibre, composition.share_of(fibre)) for fibre in declared]
+    others = [share for share in shares if share.fibre not in declared]
+    by_fibre = {share.fibre: share for share in shares}
+    rows = [(fibre, by_fibre.get(fibre)) for fibre in declared]
     rows += [(share.fibre, share) for share in sorted(others, key=lambda share: -share.percent)]
     for fibre, share in rows:
         percent = label.percent_of(fibre) if label else None

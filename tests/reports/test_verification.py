@@ -114,7 +114,7 @@ def test_a_forged_record_under_a_new_seal_contradicts_the_pages(tmp_path, failed
 
     def pass_it(record):
         record["conclusion"]["verdict"] = "PASS"
-        record["conclusion"]["composition"]["shares"][0]["percent"] = 60.0
+        record["conclusion"]["judged"]["shares"][0]["percent"] = 60.0
 
     forged = rewritten(path, lambda writer: with_record(writer, pass_it))
     assert is_intact(forged)
