@@ -20,6 +20,7 @@ from qc_daemon.commands import (
     models,
     reports,
     run,
+    traceability,
     users,
     verify,
     workshop,
@@ -47,6 +48,7 @@ for room in (
     clean,
     reports,
     verify,
+    traceability,
     users,
 ):
     room.register(app)

@@ -21,9 +21,12 @@ _CURRENT_CONCLUSION = """conclusions AS c ON c.sequence = (
     SELECT max(sequence) FROM conclusions WHERE acquisition_number = a.number
 )"""
 
+# What an acquisition is called now, by an index; all else that was measured.
+_NOW_CALLED = "identities AS s JOIN acquisitions AS a ON a.number = s.acquisition_number"
+
 _INSPECTIONS = f"""
 SELECT
-    a.number, a.id, a.specimen, a.lot, a.roll, a.position_m, a.label_text AS label,
+    a.number, a.id, s.specimen, s.lot, s.roll, s.position_m, s.label_text AS label, s.corrected,
     a.accepted_at,
     coalesce(c.outcome, 'UNDECIDED') AS verdict,
     (
@@ -54,7 +57,7 @@ SELECT
         * (1.0 - c.filled_percent / 100.0) AS inspected_area_mm2,
     a.triggered_at, a.acquire_seconds, c.infer_seconds,
     a.scan_sha256, a.image_sha256, a.facts_sha256
-FROM acquisitions AS a
+FROM {_NOW_CALLED}
 LEFT JOIN instruments AS spectrometer ON spectrometer.id = a.spectrometer_id
 LEFT JOIN instruments AS camera ON camera.id = a.camera_id
 LEFT JOIN white_references AS w ON w.sequence = a.white_reference_sequence
@@ -63,33 +66,38 @@ LEFT JOIN {_CURRENT_CONCLUSION}
 
 _FIBRE_SHARES = f"""
 SELECT
-    number, specimen, lot, roll, position_m, accepted_at, verdict,
+    number, specimen, lot, roll, position_m, corrected, accepted_at, verdict,
     fibre, percent, lo_percent, hi_percent,
     declared_percent, percent - declared_percent AS deviation_pp, basis
 FROM (
     SELECT
-        a.number, a.specimen, a.lot, a.roll, a.position_m, a.accepted_at, c.outcome AS verdict,
+        a.number, s.specimen, s.lot, s.roll, s.position_m, s.corrected, a.accepted_at, c.outcome AS verdict,
         f.position, f.fibre, f.percent, f.lo_percent, f.hi_percent,
-        iif(a.label_text IS NULL, NULL, coalesce(d.percent, 0.0)) AS declared_percent,
+        iif(
+            s.label_text IS NULL, NULL,
+            coalesce(iif(s.label_correction_sequence IS NULL, d.percent, n.percent), 0.0)
+        ) AS declared_percent,
         c.basis
-    FROM acquisitions AS a
+    FROM {_NOW_CALLED}
     JOIN {_CURRENT_CONCLUSION}
     JOIN fibre_shares AS f ON f.conclusion_sequence = c.sequence
     LEFT JOIN declared_fibres AS d ON d.acquisition_number = a.number AND d.fibre = f.fibre
+    LEFT JOIN corrected_fibres AS n
+        ON n.correction_sequence = s.label_correction_sequence AND n.fibre = f.fibre
 )
 """
 
 _DEFECTS = f"""
 SELECT
-    a.number, a.specimen, a.lot, a.roll, a.position_m, a.accepted_at,
+    a.number, s.specimen, s.lot, s.roll, s.position_m, s.corrected, a.accepted_at,
     d.kind, d.severity, d.confidence, d.area_mm2,
     d.x_px, d.y_px, d.width_px, d.height_px, a.um_per_pixel,
     d.x_px * a.um_per_pixel AS x_um, d.y_px * a.um_per_pixel AS y_um,
     d.width_px * a.um_per_pixel AS width_um, d.height_px * a.um_per_pixel AS height_um,
-    a.position_m + d.y_px * a.um_per_pixel / 1e6 AS from_m,
-    a.position_m + (d.y_px + d.height_px) * a.um_per_pixel / 1e6 AS to_m,
+    s.position_m + d.y_px * a.um_per_pixel / 1e6 AS from_m,
+    s.position_m + (d.y_px + d.height_px) * a.um_per_pixel / 1e6 AS to_m,
     a.image_sha256
-FROM acquisitions AS a
+FROM {_NOW_CALLED}
 JOIN {_CURRENT_CONCLUSION}
 JOIN defects AS d ON d.conclusion_sequence = c.sequence
 """
@@ -212,6 +220,23 @@ WHERE active = 0 AND message <> ''
 ORDER BY sequence
 """
 
+_CORRECTIONS = """
+SELECT
+    c.acquisition_number AS number, c.field, c.old_value, c.value, c.who, c.why, c.corrected_at,
+    c.sequence = (
+        SELECT max(sequence) FROM corrections
+        WHERE acquisition_number = c.acquisition_number AND field = c.field
+    ) AS is_current
+FROM corrections AS c
+"""
+
+_LEDGER = """
+SELECT
+    sequence, kind, subject, recorded_at, actor, table_name, row_key, content,
+    content_sha256, previous_sha256, sha256
+FROM ledger
+"""
+
 VIEWS: Mapping[str, str] = {
     "v_inspections": _INSPECTIONS,
     "v_fibre_shares": _FIBRE_SHARES,
@@ -224,6 +249,8 @@ VIEWS: Mapping[str, str] = {
     "v_checks": _CHECKS,
     "v_control_resets": _CONTROL_RESETS,
     "v_instruments": _INSTRUMENTS,
+    "v_corrections": _CORRECTIONS,
+    "v_ledger": _LEDGER,
     "v_models": _MODELS,
     "v_alarms": _ALARMS,
     "v_events": _EVENTS,

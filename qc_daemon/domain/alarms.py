@@ -285,6 +285,28 @@ CATALOGUE: Mapping[str, AlarmKind] = {
         ),
         outlives_a_run=True,
     ),
+    "ledger": AlarmKind(
+        Severity.CRITICAL,
+        10.0,
+        Wording("记录被改动", "账本核对发现数据被改动", "运行 `qc-daemon verify --ledger`"),
+        Wording(
+            "records were changed",
+            "the nightly check of the ledger found something altered, removed or inserted",
+            "run `qc-daemon verify --ledger`; keep the station folder and the last backup",
+        ),
+        outlives_a_run=True,
+    ),
+    "replay": AlarmKind(
+        Severity.CRITICAL,
+        60.0,
+        Wording("重算结果不同", "夜间重算与所存结论不一致", "运行 `qc-daemon replay`；检查模型版本"),
+        Wording(
+            "a conclusion does not come out again",
+            "a conclusion that was drawn again at night from stored bytes is not the stored one",
+            "run `qc-daemon replay` on the inspection that it names; check models and software",
+        ),
+        outlives_a_run=True,
+    ),
     "job": AlarmKind(
         Severity.WARNING,
         None,

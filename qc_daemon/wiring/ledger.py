@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from qc_daemon.alarms import Alarms
 from qc_daemon.clock import SystemClock
 from qc_daemon.config import Config, load_config
 from qc_daemon.domain.errors import QcError
@@ -33,7 +34,21 @@ def check_ledger_of(config: Path, station: Path | None) -> "LedgerReport":
     from storage.ledger_check import check_ledger
 
     folder = station_folder(config, station)
-    return check_ledger(folder, anchors=_anchors(config) if config.exists() else ())
+    return check_ledger(folder, anchors=_anchors(load_config(config)) if config.exists() else ())
+
+
+def nightly_ledger_check(config: Config, alarms: Alarms) -> Callable[[], None]:
+    """Return the check that the calendar runs each night; what it finds is an alarm."""
+    def check() -> None:
+        from storage.ledger_check import check_ledger
+
+        problems = check_ledger(config.station.folder, anchors=_anchors(config)).problems
+        alarms.clear("ledger")
+        if problems:
+            more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+            alarms.raise_alarm("ledger", f"{problems[0]}{more}")
+
+    return check
 
 
 def nightly_anchor(config: Config) -> Callable[[], None]:
@@ -69,10 +84,10 @@ def write_head(config: Config) -> None:
     write_anchor(config.ledger.anchor_file, head, SystemClock().now())
 
 
-def _anchors(config: Path) -> "list[Anchor]":
+def _anchors(config: Config) -> "list[Anchor]":
     from storage.ledger_anchors import read_anchors
 
-    section = load_config(config).ledger
+    section = config.ledger
     if section is None or not section.anchor_file.exists():
         return []
     return read_anchors(section.anchor_file)
