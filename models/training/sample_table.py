@@ -89,7 +89,7 @@ def read_table(path: Path) -> SampleTable:
 def fibre_columns(table: SampleTable) -> tuple[str, ...]:
     """Return the columns that hold fibre shares.
 
-    A column holds shares if its name is a fibre name that labels use (domain/verdict.py), or if it
+    A column holds shares if its name is a fibre name that labels use (domain/fibres.py), or if it
     is neither a reserved word nor ends in a unit, and more than half of its cells are numbers in
     0..1. A single wrong share therefore is an error and does not drop the column.
     """
