@@ -288,7 +288,11 @@ CATALOGUE: Mapping[str, AlarmKind] = {
     "ledger": AlarmKind(
         Severity.CRITICAL,
         10.0,
-        Wording("记录被改动", "账本核对发现数据被改动", "运行 `qc-daemon verify --ledger`"),
+        Wording(
+            "记录被改动",
+            "夜间核对账本发现数据被改动、删除或插入",
+            "运行 `qc-daemon verify --ledger`；保留数据目录",
+        ),
         Wording(
             "records were changed",
             "the nightly check of the ledger found something altered, removed or inserted",
@@ -299,7 +303,9 @@ CATALOGUE: Mapping[str, AlarmKind] = {
     "replay": AlarmKind(
         Severity.CRITICAL,
         60.0,
-        Wording("重算结果不同", "夜间重算与所存结论不一致", "运行 `qc-daemon replay`；检查模型版本"),
+        Wording(
+            "重算结果不同", "夜间重算与所存结论不一致", "运行 `qc-daemon replay`；检查模型版本"
+        ),
         Wording(
             "a conclusion does not come out again",
             "a conclusion that was drawn again at night from stored bytes is not the stored one",
