@@ -3,7 +3,8 @@
     python -m benchmarks.evidence --specimens 100 --seed 31337 [--checkpoint FOLDER] [--data FOLDER]
 
 The wavelength windows with the greatest weight are taken out of the spectrum, and as many drawn at
-random; the regions that the network kept are taken out of the micrograph, and as many of the others.
+random; the regions that are drawn on the certificate are taken out of the micrograph, and as many of
+the others.
 Evidence is worth something where the first moves the shares further than the second. One scan of
 each specimen is used. Virtual specimens are simulated; `--data` (or QC_DATA) names the folder of
 recorded sets, whose swatches are tested without a micrograph.
@@ -39,7 +40,7 @@ from qc_daemon.domain.spectrum import InstrumentIdentity, Spectrum
 WINDOW_COUNTS = (1, 3, 5)
 RANDOM_DRAWS = 4
 CERTIFICATE, ISICA, ENCODER = "weights on the certificate", "ISiCA's attention", "encoder's attention"
-KEPT = "regions kept"
+KEPT = "regions on the certificate"
 _RANDOM = "random"
 _BLUR_PX = 12.0  # fibres, and the marks on them, are gone
 _RESAMPLES = 2000
@@ -156,7 +157,7 @@ def _window_trials(
 def _region_trials(
     number: int, subject: Subject, composition: Composition, witness: Witness, generator: np.random.Generator
 ) -> Iterator[Trial]:
-    """Take the kept regions away, and as many of the others (all, where fewer are left)."""
+    """Take the drawn regions away, and as many of the others (all, where fewer are left)."""
     image, evidence = subject.image, composition.evidence
     assert image is not None
     kept, others = np.argwhere(evidence.region_kept), np.argwhere(~evidence.region_kept)

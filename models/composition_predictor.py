@@ -30,6 +30,7 @@ UNREADABLE_NOVELTY = 1000.0  # stands for "cannot be read at all"; the limit is 
 # A fibre whose presence the network puts below this gets no share; chosen on validation specimens,
 # where it takes a twentieth off the mean error.
 LEAST_PRESENCE = 0.1
+REGIONS_PER_SHOWN = 6  # one of six regions is shown as what the answer leans on
 _UNSEEN_INFLUENCE = np.float32(1e-7)  # a share that no rounding shows; makes weights even where nothing moves
 
 
@@ -152,13 +153,11 @@ class IsicPredictor:
         manifest = self._checkpoint.manifest
         config, grid = manifest.config, manifest.grid
         rows = config.region_rows if image_used else 0
-        empty = np.zeros((1, 0), np.float32)
-        scores = answer["region_scores"] if image_used else empty
-        kept = answer["region_kept"] if image_used else empty
+        scores, kept = _regions(answer) if image_used else (np.zeros(0, np.float32), np.zeros(0, bool))
         steps = np.arange(config.windows + 1) * (config.bands // config.windows) - 0.5
         return Evidence(
             region_scores=scores.reshape(rows, rows),
-            region_kept=kept.reshape(rows, rows) > 0.5,
+            region_kept=kept.reshape(rows, rows),
             window_edges_nm=grid.first_nm + steps * grid.step_nm,
             window_weights=_window_weights(answer),
             region_um=REGION_UM if manifest.image is None else IMAGE_STRIDE * manifest.image.um_per_pixel,
@@ -209,6 +208,20 @@ def _fibre_shares(
         FibreShare(fibre, float(p), float(lo), float(hi))
         for fibre, p, lo, hi in zip(fibres, percent, low, high, strict=True)
     )
+
+
+def _regions(answer: Tensors) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return (regions,) how far each region moves the answer, 0..1, and which of them move it most.
+
+    A checkpoint that does not measure this gives the scores of RG and what RG kept.
+    """
+    influence = answer.get("region_influence")
+    if influence is None:
+        return answer["region_scores"][0], answer["region_kept"][0] > 0.5
+    moved: NDArray[np.float32] = influence[0]
+    most = np.zeros(len(moved), bool)
+    most[np.argsort(-moved, kind="stable")[: max(len(moved) // REGIONS_PER_SHOWN, 1)]] = True
+    return moved, most
 
 
 def _window_weights(answer: Tensors) -> NDArray[np.float32]:

@@ -72,18 +72,27 @@ class IsicNet(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
         answers = alone
         evidence: tuple[ms.Tensor, ...] = (window_weights,)
         attended: tuple[ms.Tensor, ...] = ()
+        counted: tuple[ms.Tensor, ...] = ()
         if self.config.image:
             seen = self.from_both(windows, image, alone[1])
-            fused, region_scores, region_kept, attention = seen[:4]
+            fused, region_scores, region_kept, attention, shown, trusted = seen
             answers = [own + image_present * added for own, added in zip(alone, fused)]  # noqa: B905
             evidence = (window_weights, region_scores * image_present, region_kept * image_present)
             if self.config.cross_attention:
                 attended = (attention * image_present,)
+            if self.config.region_generation and self.config.window_evidence:
+                moved = self.region_influence(answers[1], shown, region_scores, trusted)
+                counted = (moved * image_present,)
         outputs = finish(answers) + evidence
         if self.config.reconstruction:
             outputs = (*outputs, self.reconstruction(outputs[1], pooled)[0])
         if self.config.window_evidence:
-            outputs = (*outputs, self.influence(signal, outputs[1], answers[1] - alone[1]), *attended)
+            outputs = (
+                *outputs,
+                self.influence(signal, outputs[1], answers[1] - alone[1]),
+                *attended,
+                *counted,
+            )
         return outputs
 
     def from_signal(self, signal: ms.Tensor, pooled: ms.Tensor) -> list[ms.Tensor]:
@@ -102,11 +111,12 @@ class IsicNet(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
 
     def from_both(
         self, windows: ms.Tensor, image: ms.Tensor, share_logits: ms.Tensor
-    ) -> tuple[list[ms.Tensor], ms.Tensor, ms.Tensor, ms.Tensor, ms.Tensor]:
+    ) -> tuple[list[ms.Tensor], ms.Tensor, ms.Tensor, ms.Tensor, ms.Tensor, ms.Tensor]:
         """Return what the image adds to the spectrum's four answers (B, K), and what that rests on.
 
-        That is the regions' scores and which were kept, (B, N) each, ISiCA's attention (B, n), and which
-        fibres each cell shows as logits (B, 4 N, K + 1), bare ground last; zeros without RG.
+        That is the regions' scores and which were kept, (B, N) each, ISiCA's attention (B, n), which
+        fibres each cell shows as logits (B, 4 N, K + 1), bare ground last, and how far what was counted is
+        trusted, 0..1 (B, K); the last two are zeros without RG.
 
         Args:
             windows: C (B, n, d).
@@ -118,13 +128,15 @@ class IsicNet(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
         features, scores, kept, attention = self.fusion(regions, projected)  # (B, 2d), (B, N) x 2, (B, n)
         if not self.config.region_generation:
             shown = ops.zeros((scores.shape[0], 4 * scores.shape[1], self.config.fibres + 1), ms.float32)
-            return list(self.fused_answer(features)), scores, kept, attention, shown
+            untrusted = ops.zeros_like(share_logits)
+            return list(self.fused_answer(features)), scores, kept, attention, shown, untrusted
         shown, counted = self.count(regions, cells, scores)  # (B, 4 N, K + 1), (B, K)
         said = _log_shares(share_logits)
         joint = ops.concat((features, counted, said), -1)  # (B, 2d + 2K)
         classes, shares, presence, spread = self.fused_answer(joint)
-        towards = ops.sigmoid(self.trust(joint)) * (counted - said)  # (B, K)
-        return [classes, shares + towards, presence, spread], scores, kept, attention, shown
+        trusted = ops.sigmoid(self.trust(joint))  # (B, K)
+        towards = trusted * (counted - said)
+        return [classes, shares + towards, presence, spread], scores, kept, attention, shown, trusted
 
     def influence(self, signal: ms.Tensor, shares: ms.Tensor, correction: ms.Tensor) -> ms.Tensor:
         """Return (B, n): the share, 0..1, that is answered otherwise when a window is hidden.
@@ -139,6 +151,20 @@ class IsicNet(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
         logits = self.from_signal(hidden, pooled)[1].reshape((batch, -1, fibres))  # (B, n, K)
         answered = ops.softmax(logits + correction.expand_dims(1), -1)
         return ops.relu(answered - shares.expand_dims(1)).sum(-1)  # shares sum to 1: half of sum |change|
+
+    def region_influence(
+        self, logits: ms.Tensor, shown: ms.Tensor, scores: ms.Tensor, trusted: ms.Tensor
+    ) -> ms.Tensor:
+        """Return (B, N): the share, 0..1, that is answered otherwise when a region is not counted.
+
+        Args:
+            logits: of the shares answered, (B, K).
+            shown, scores, trusted: as `from_both` returns them; all else that the image adds is held.
+        """
+        counted, without = self.count.counted(shown, scores), self.count.without_each(shown, scores)
+        change = trusted.expand_dims(1) * (without - counted.expand_dims(1))  # (B, N, K)
+        answered = ops.softmax(logits.expand_dims(1) + change, -1)
+        return ops.relu(answered - ops.softmax(logits, -1).expand_dims(1)).sum(-1)
 
 
 def finish(logits: list[ms.Tensor]) -> tuple[ms.Tensor, ...]:
@@ -391,10 +417,26 @@ class Count(nn.Cell):  # type: ignore[misc]
         of_regions = self.show_region(regions).transpose((0, 2, 1))  # (B, K + 1, N)
         shown = self.show_cell(cells) + self.doubled(of_regions)  # (B, K + 1, 2 rows, 2 rows)
         shown = shown.reshape((shown.shape[0], shown.shape[1], -1)).transpose((0, 2, 1))  # (B, 4 N, K + 1)
+        return shown, self.counted(shown, scores)
+
+    def counted(self, shown: ms.Tensor, scores: ms.Tensor) -> ms.Tensor:
+        """Return log shares (B, K) of the logits (B, 4 N, K + 1)."""
         weights = self.doubled(scores.expand_dims(1)).reshape((shown.shape[0], 1, -1))  # (B, 1, 4 N)
         covered = ops.softmax(shown, -1)[:, :, :-1]  # (B, 4 N, K)
         total = ops.matmul(weights, covered).squeeze(1) / weights.sum(-1)
-        return shown, _log_shares(ops.log(total + _LEAST_COVER) + self.weigh)
+        return _log_shares(ops.log(total + _LEAST_COVER) + self.weigh)
+
+    def without_each(self, shown: ms.Tensor, scores: ms.Tensor) -> ms.Tensor:
+        """Return log shares (B, N, K) that are counted when one region after the other is left out."""
+        batch, count = scores.shape
+        covered = ops.softmax(shown, -1)[:, :, :-1]  # (B, 4 N, K)
+        fibres = covered.shape[-1]
+        pairs = covered.reshape((batch * self.rows, 2, 2 * self.rows * fibres)).sum(1)
+        of_regions = pairs.reshape((batch * count, 2, fibres)).sum(1).reshape((batch, count, fibres))
+        weighed = of_regions * scores.expand_dims(-1)  # (B, N, K)
+        left = 4.0 * (scores.sum(-1, keepdims=True) - scores)  # (B, N)
+        total = (weighed.sum(1, keepdims=True) - weighed) / left.expand_dims(-1)
+        return _log_shares(ops.log(ops.relu(total) + _LEAST_COVER) + self.weigh)
 
     def doubled(self, of_regions: ms.Tensor) -> ms.Tensor:
         """Return (B, x, 2 rows, 2 rows) for (B, x, N): each region's value at its four cells."""

@@ -20,8 +20,8 @@ class IsicNetConfig:
         regions_kept: k of RG, at most N.
         windows_per_region: how many windows speak for a region in RG and ISiCA, at most `windows`.
         image, region_generation, cross_attention, reconstruction: the parts; RG and ISiCA need `image`.
-        window_evidence: also return how far each window moves the answer and ISiCA's attention; False in
-            checkpoints that were written before the network could.
+        window_evidence: also return how far each window and each region moves the answer, and ISiCA's
+            attention; False in checkpoints that were written before the network could.
         memory: places at which the anchor's shares are corrected, see `models.training.memory`; 0 for none.
     """
 
@@ -74,6 +74,7 @@ def output_names(config: IsicNetConfig) -> tuple[str, ...]:
     names += ["reconstruction"] if config.reconstruction else []
     names += ["window_influence"] if config.window_evidence else []
     names += ["window_attention"] if config.window_evidence and config.cross_attention else []
+    names += ["region_influence"] if config.window_evidence and config.region_generation else []
     return tuple(names)
 
 

@@ -33,8 +33,9 @@ class Evidence:
     """What the answer rests on.
 
     Attributes:
-        region_scores: (rows, columns) relevance of each image region, 0..1; (0, 0) without an image.
-        region_kept: (rows, columns) bool, the candidate regions that the network kept.
+        region_scores: (rows, columns) how far each image region moves the answer, 0..1; (0, 0) without an
+            image.
+        region_kept: (rows, columns) bool, the regions that move it most; they are drawn.
         window_edges_nm: (windows + 1,) edges of the wavelength windows.
         window_weights: (windows,) how far each window moves the answer, sums to 1.
         region_um: side of an image region on the specimen in µm; the regions lie in the image's middle.

@@ -55,6 +55,20 @@ def bridged(signal: np.ndarray, window: int, per_window: int) -> np.ndarray:
     return np.array(rows, np.float32).reshape(signal.shape)
 
 
+def test_a_region_moves_the_answer_as_far_as_not_counting_it_does() -> None:
+    net = net_with(*EVERY_PART)
+    regions, fibres = net.config.regions, net.config.fibres
+    generator = np.random.default_rng(5)
+    shown = ms.Tensor(generator.normal(0.0, 2.0, (1, 4 * regions, fibres + 1)).astype(np.float32))
+    scores = generator.uniform(0.2, 1.0, (1, regions)).astype(np.float32)
+    without = net.count.without_each(shown, ms.Tensor(scores)).asnumpy()
+    for region in range(regions):
+        left = scores.copy()
+        left[0, region] = 0.0  # a region that weighs nothing is not counted
+        expected = net.count.counted(shown, ms.Tensor(left)).asnumpy()
+        np.testing.assert_allclose(without[:, region], expected, atol=1e-5)
+
+
 def test_each_copy_bridges_one_window_and_leaves_the_rest() -> None:
     config = tiny_config(window_evidence=True)
     signal = np.random.default_rng(0).normal(size=(2, 2, config.bands)).astype(np.float32)

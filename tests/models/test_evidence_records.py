@@ -61,4 +61,12 @@ def test_regions_have_the_size_that_they_have_on_the_specimen() -> None:
     evidence = IsicPredictor(tiny_checkpoint(), recorder).predict(blend(), micrograph()).evidence
     assert evidence.region_kept.shape == (2, 2)
     assert evidence.region_um == 32.0
-    assert np.count_nonzero(evidence.region_kept) == 2
+    assert np.count_nonzero(evidence.region_kept) == 1
+
+
+def test_the_regions_that_are_shown_move_the_answer_most() -> None:
+    recorder = Recorder(tiny_checkpoint())
+    evidence = IsicPredictor(tiny_checkpoint(), recorder).predict(blend(), micrograph()).evidence
+    influence = recorder.answer["region_influence"].reshape(2, 2)
+    assert np.ptp(influence) > 0
+    assert evidence.region_kept[np.unravel_index(influence.argmax(), influence.shape)]
