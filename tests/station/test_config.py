@@ -19,7 +19,7 @@ def test_the_example_configuration_loads() -> None:
     ("text", "complaint"),
     [
         ('[station]\nnmae = "x"\n[emulated_line]', 'line 2: station.nmae: unknown key; did you mean "name"?'),
-        ("colour = 1\n[emulated_line]", "line 1: colour: unknown key; expected one of backup, calibration, camera"),
+        ("colour = 1\n[emulated_line]", "line 1: colour: unknown key; expected one of backup, calibration"),
         ("[spectrometer]\nport = 3", "line 2: spectrometer.port: Input should be a valid string"),
         (
             '[spectrometer]\nport = "a"\n[line]\nlabel = "cotton 50"',
