@@ -203,9 +203,9 @@ class LineLoop:
             self._trigger.refuse(cue, NoVerdict.UNDECIDED)
 
     def _catch_up(self) -> None:
+        self._spectrometer.store_late()  # a conclusion drawn late must know what the states were
         pending = self._catching_up.catch_up()
         if pending is not None:
-            self._spectrometer.store_late()
             self._board.update(journal_pending=pending)
 
     def _publish(self, inspection: Inspection) -> None:

@@ -25,9 +25,17 @@ class LineWatch:
         self._alarms = alarms
         self._health = LineHealth("", "", "", LineCounts())  # nothing is known yet
         self._missed_before = 0
+        self._word = 0
 
     def look(self) -> None:
-        """Publish what has changed about the line; an alarm says what a person should know."""
+        """Publish what has changed about the line; an alarm says what a person should know.
+
+        The line itself hears of the alarms.
+        """
+        word = self._alarms.word
+        if word != self._word:
+            self._word = word
+            self._trigger.show_alarms(word)
         health, before = self._trigger.health, self._health
         if health == before:
             return

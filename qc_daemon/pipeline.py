@@ -177,7 +177,7 @@ def conclude(judges: Judges, acquisition: Acquisition, standing: CalibrationStan
     composition = judges.predictor.predict(spectrum, measurable) if spectrum is not None else None
     outside = _outside_validity(judges, acquisition, spectrum, composition)
     defects = judges.defect_detector.find(measurable) if measurable is not None else ()
-    findings = scan_findings + standing.out_of_control + image_findings + outside
+    findings = scan_findings + standing.held_back + image_findings + outside
     return Conclusion(
         id=judges.new_id(),
         acquisition_id=acquisition.id,

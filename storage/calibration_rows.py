@@ -1,7 +1,7 @@
 """Calibration to rows and back: scans for dark, white and checks, control charts, resets, reconnections."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
@@ -18,6 +18,8 @@ from qc_daemon.domain.control_charts import IN_CONTROL, ChartPoint
 from qc_daemon.domain.errors import IntegrityError
 from qc_daemon.domain.reasons import Reason, ReasonCode
 from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, WhiteReference
+from qc_daemon.domain.supervision import InstrumentState
+from qc_daemon.domain.warm_up import WarmUpLimits
 from storage.acquisition_rows import identity_of, instrument_row
 from storage.facts import content_sha256
 from storage.tables import (
@@ -27,6 +29,7 @@ from storage.tables import (
     ControlResetRow,
     InstrumentRow,
     ReconnectionRow,
+    StationEventRow,
     WhiteReferenceRow,
 )
 
@@ -88,7 +91,25 @@ def standing_at(session: Session, serial: str, at: datetime) -> CalibrationStand
     reconnected = select(func.max(ReconnectionRow.reconnected_at)).where(
         ReconnectionRow.serial == serial, ReconnectionRow.reconnected_at <= at
     )
-    return CalibrationStanding(session.scalar(reconnected), tuple(_out_of_control(session, serial, at)))
+    out_of_control = tuple(_out_of_control(session, serial, at))
+    return CalibrationStanding(session.scalar(reconnected), out_of_control, _is_warming(session, at))
+
+
+def _is_warming(session: Session, at: datetime) -> bool:
+    """Tell whether the newest state of the spectrometer at that moment was that it warms up.
+
+    A station that was killed while it warmed up leaves that word behind; it counts for as long as warming
+    may last.
+    """
+    states = [f"instrument_{state.value}" for state in InstrumentState]
+    query = select(StationEventRow.code).where(
+        StationEventRow.code.in_(states),
+        StationEventRow.subject == "spectrometer",
+        StationEventRow.happened_at <= at,
+        StationEventRow.happened_at > at - timedelta(seconds=WarmUpLimits().longest_s),
+    )
+    newest = session.scalar(query.order_by(StationEventRow.sequence.desc()).limit(1))
+    return newest == f"instrument_{InstrumentState.WARMING.value}"
 
 
 def chart_points(

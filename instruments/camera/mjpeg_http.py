@@ -40,7 +40,7 @@ class MjpegHttpCamera:
         timeout_s: how long to wait for a connection, between bytes, and for a frame.
     """
 
-    def __init__(self, url: str, um_per_pixel: float, clock: Clock, timeout_s: float = 5.0) -> None:
+    def __init__(self, url: str, um_per_pixel: float, clock: Clock, timeout_s: float = 2.0) -> None:
         self._address = checked_url(url)
 
         camera_clock = _CameraClock()

@@ -114,7 +114,7 @@ class PlcLine:
         """Take note of what the station wrote."""
         if address != STATION_BLOCK or len(words) != STATION_WORDS:
             return
-        _, _, sequence, verdict, fibre, percent, half_width, fault, _ = words
+        sequence, verdict, fibre, percent, half_width, fault = words[2:8]
         specimen = self._open.pop(sequence, None) if verdict else None
         if specimen is None:
             return  # told already, or a specimen that this PLC does not know of

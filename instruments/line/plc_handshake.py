@@ -85,10 +85,10 @@ class Handshake:
         else:
             self.count(unanswered=1)
 
-    def next_block(self, state: StationState) -> list[int]:
-        """Return registers 20 to 28 with the heartbeat one further."""
+    def next_block(self, state: StationState, alarm_word: int) -> list[int]:
+        """Return registers 20 to 29 with the heartbeat one further."""
         self._heartbeat = (self._heartbeat + 1) & 0xFFFF
-        return encode_station(self._heartbeat, state, self._answer, self.session)
+        return encode_station(self._heartbeat, state, self._answer, self.session, alarm_word)
 
     def count(self, **more: int) -> None:
         """Add to the counts."""

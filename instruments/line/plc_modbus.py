@@ -59,6 +59,7 @@ class PlcTrigger:
         self._clock = clock
         self._handshake = Handshake(lot, label)
         self._state = StationState.STARTING
+        self._alarm_word = 0
         self._lost = f"PLC {link.address}: not connected yet"
         self._started_s = self._unassigned_due_s = self._written_s = time.monotonic()
         self._changed = threading.Condition()  # guards everything here but the link
@@ -122,6 +123,12 @@ class PlcTrigger:
                 self._due = None
         self._to_tell.set()
 
+    def show_alarms(self, word: int) -> None:
+        """Tell the PLC of the active alarms."""
+        with self._changed:
+            self._alarm_word = word
+        self._to_tell.set()
+
     def _tell(self, cue: Cue, make: Callable[[DueSpecimen], Answer]) -> None:
         with self._changed:
             due = self._in_hand
@@ -183,7 +190,7 @@ class PlcTrigger:
 
     def _write(self) -> None:
         with self._changed:
-            block = self._handshake.next_block(self._state)
+            block = self._handshake.next_block(self._state, self._alarm_word)
         self._link.write(STATION_BLOCK, block)
         self._written_s = time.monotonic()
         # Only now the PLC has the session's mark: were the specimen taken up before, and the station to

@@ -16,9 +16,9 @@ from qc_daemon.domain.reasons import BLOCKS_INFERENCE, ReasonCode
 from qc_daemon.domain.verdict import Outcome
 
 PLC_BLOCK = 0  # the PLC writes 0..13 ...
-STATION_BLOCK = 20  # ... the station 20..28 ...
+STATION_BLOCK = 20  # ... the station 20..29 ...
 IDENTITY_BLOCK = 30  # ... and the PLC, if it knows them, lot and label in 30..69
-STATION_WORDS = 9
+STATION_WORDS = 10
 _ROLL, _LOT, _LABEL = slice(6, 14), slice(30, 38), slice(38, 70)
 ROLL_BYTES, LOT_BYTES, LABEL_BYTES = 16, 16, 64
 MAX_SEQUENCE = 65535  # the next is 1: 0 means that nothing was announced yet
@@ -44,6 +44,7 @@ class FaultCode(IntEnum):
     NOT_MEASURABLE = 4
     DATABASE = 5
     UNDECIDED = 6
+    WARMING = 7
 
 
 LINE_STATES = MappingProxyType({0: "stopped", 1: "running", 2: "on hold"})
@@ -164,8 +165,10 @@ def encode_text(text: str, size_bytes: int) -> list[int]:
     return list(struct.unpack(f">{size_bytes // 2}H", raw))
 
 
-def encode_station(heartbeat: int, state: StationState, answer: Answer, session: int) -> list[int]:
-    """Return registers 20 to 28."""
+def encode_station(
+    heartbeat: int, state: StationState, answer: Answer, session: int, alarm_word: int
+) -> list[int]:
+    """Return registers 20 to 29; `qc_daemon.domain.alarms.alarm_word` says what the last one means."""
     return [
         heartbeat,
         STATE_CODES[state],
@@ -176,6 +179,7 @@ def encode_station(heartbeat: int, state: StationState, answer: Answer, session:
         answer.half_width_tenth_pp,
         answer.fault,
         session,
+        alarm_word,
     ]
 
 
@@ -207,6 +211,8 @@ def _fault_of(codes: set[ReasonCode]) -> FaultCode:
         return FaultCode.WHITE_REFERENCE
     if codes & BLOCKS_INFERENCE:
         return FaultCode.NOT_MEASURABLE
+    if ReasonCode.SPECTROMETER_WARMING in codes:
+        return FaultCode.WARMING
     return FaultCode.CAMERA if codes & _CAMERA_REASONS else FaultCode.NONE
 
 

@@ -20,3 +20,6 @@ class UnheardTrigger:
 
     def announce(self, _state: StationState, /) -> None:
         """Do nothing."""
+
+    def show_alarms(self, _word: int, /) -> None:
+        """Do nothing."""

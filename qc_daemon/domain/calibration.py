@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from qc_daemon.domain.arrays import frozen_array, require_ascending
 from qc_daemon.domain.control_charts import IN_CONTROL
-from qc_daemon.domain.reasons import Reason
+from qc_daemon.domain.reasons import Reason, ReasonCode
 from qc_daemon.domain.spectrum import InstrumentIdentity, Scan
 
 
@@ -107,10 +107,17 @@ class CalibrationStanding:
     Attributes:
         reconnected_at: when it was last lost and found; None if never.
         out_of_control: one reason per kind of check whose newest run is out of control.
+        warming: whether its temperature or its lamp still drifted since it was opened.
     """
 
     reconnected_at: datetime | None = None
     out_of_control: tuple[Reason, ...] = ()
+    warming: bool = False
+
+    @property
+    def held_back(self) -> tuple[Reason, ...]:
+        """Why the spectrometer must not decide now."""
+        return self.out_of_control + ((Reason(ReasonCode.SPECTROMETER_WARMING),) if self.warming else ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,10 @@ class Trigger(Protocol):
         """Tell the line what the station is doing."""
         ...
 
+    def show_alarms(self, word: int, /) -> None:
+        """Tell the line of the active alarms, as `qc_daemon.domain.alarms.alarm_word` packs them."""
+        ...
+
 
 class ImageCleaner(Protocol):
     """Finds debris in a frame and fills it."""

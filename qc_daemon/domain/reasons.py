@@ -26,6 +26,7 @@ class ReasonCode(StrEnum):
     # the times on record may be wrong
     CLOCKS_DISAGREE = "clocks_disagree"
     # the spectrometer cannot be trusted
+    SPECTROMETER_WARMING = "spectrometer_warming"
     TILE_OUT_OF_CONTROL = "tile_out_of_control"
     WAVELENGTH_OUT_OF_CONTROL = "wavelength_out_of_control"
     TRANSFER_OTHER_INSTRUMENT = "transfer_other_instrument"

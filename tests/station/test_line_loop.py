@@ -28,6 +28,7 @@ class FakeTrigger:
         self._script = list(script)
         self.health = HEALTHY
         self.told: list[Any] = []
+        self.words: list[int] = []
         self.seen: list[bool] = []
 
     @property
@@ -44,6 +45,9 @@ class FakeTrigger:
 
     def refuse(self, cue: Cue, why: NoVerdict) -> None:
         self.told.append((cue.specimen.id, why))
+
+    def show_alarms(self, word: int) -> None:
+        self.words.append(word)
 
     def announce(self, state: StationState) -> None:
         self.told.append(state)
@@ -146,3 +150,10 @@ def test_a_trigger_may_look_without_anything_being_kept(tmp_path: Path) -> None:
     run_loop(tmp_path, trigger, store, dark_view)
     assert trigger.seen == [True, False]
     assert store.acquisitions == {}
+
+
+def test_the_line_hears_of_alarms(tmp_path: Path) -> None:
+    lost = LineHealth("plc:502", "lost", "PLC plc:502: no connection", LineCounts())
+    trigger = scripted(None, None, None, healths=[HEALTHY, lost, lost])
+    run_loop(tmp_path, trigger, MemoryStore())
+    assert trigger.words == [0x0103]  # one, and nobody took it on

@@ -145,3 +145,9 @@ def test_the_reference_is_that_of_the_instrument_that_measured(clock: FakeClock,
     station = Station(FakeSpectrometer(), None, fake_judges(clock), store)
     acquisition = inspect_specimen(station, SPECIMEN).acquisition
     assert acquisition.white is not None and acquisition.white.instrument.serial == NANO.serial
+
+
+def test_a_warming_spectrometer_must_not_decide() -> None:
+    conclusion = conclude(fake_judges(FakeClock()), an_acquisition(), CalibrationStanding(warming=True))
+    assert conclusion.verdict.outcome is Outcome.REFER
+    assert ReasonCode.SPECTROMETER_WARMING in [reason.code for reason in conclusion.verdict.reasons]

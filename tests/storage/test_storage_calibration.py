@@ -198,3 +198,19 @@ def test_a_station_of_the_schema_before_keeps_its_data_and_can_be_checked(tmp_pa
     rows = run_query(database_url(path), "SELECT id, config_name, inspections FROM v_references", 5.0, 9).rows
     assert rows == ((WHITE.id, None, 1),)
     assert check_station(station).ok
+
+
+def test_a_spectrometer_that_warms_up_is_known_to_have_done_so(tmp_path):
+    def events_at(store, *named):
+        for minute, code in named:
+            store.add_event(code, "spectrometer", "serial 1", NOON + timedelta(minutes=minute))
+
+    with station_store(tmp_path / "station") as store:
+        events_at(store, (0, "instrument_warming"), (3, "instrument_needs_reference"), (4, "instrument_ready"))
+        standing = [
+            store.calibration_standing("1", NOON + timedelta(minutes=minute)).warming for minute in (-1, 1, 5)
+        ]
+        assert standing == [False, True, False]
+        events_at(store, (10, "instrument_warming"))  # and then the station was killed
+        assert store.calibration_standing("1", NOON + timedelta(minutes=20)).warming
+        assert not store.calibration_standing("1", NOON + timedelta(minutes=41)).warming

@@ -42,7 +42,7 @@ def test_the_register_map_has_the_codes_of_the_program() -> None:
     names = {VerdictCode.NONE: "none yet", VerdictCode.NO_VERDICT: "no verdict"}
     assert all(f"{code.value} {names.get(code, code.name)}" in row_of(23) for code in VerdictCode)
     assert all(f"{code.value} " in row_of(27) for code in FaultCode)
-    assert row_of(20 + STATION_WORDS - 1).startswith("| 28 | station | session")
+    assert row_of(20 + STATION_WORDS - 1).startswith("| 29 | station | alarms")
     assert words_to_read(lot_and_label=True) == 70
 
 

@@ -60,7 +60,7 @@ class MemoryStation:
         return due
 
     def tell(self) -> None:
-        self.plc.registers[20:29] = self.handshake.next_block(StationState.RUNNING)
+        self.plc.registers[20:30] = self.handshake.next_block(StationState.RUNNING, 0)
 
     def accept(self, due: DueSpecimen) -> None:
         """Measure, unless it is stored already."""

@@ -306,3 +306,9 @@ def test_a_server_that_speaks_something_else_is_no_plc() -> None:
             with pytest.raises((LinkLost, LinkTimeout)):
                 link.read(0, 29)
         link.close()
+
+
+def test_the_plc_is_told_of_alarms(plc: EmulatorProcess, connect: Callable[..., PlcTrigger]) -> None:
+    trigger = connect()
+    trigger.show_alarms(0x0207)
+    until(lambda: plc.tell("report")["station"][9] == 0x0207)
