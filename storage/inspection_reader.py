@@ -25,6 +25,7 @@ from storage.acquisition_rows import acquisition_facts_of, reference_facts_of
 from storage.alarm_rows import active_alarms
 from storage.blobs import BlobStore
 from storage.calibration_rows import chart_points, last_calibrations, standing_at
+from storage.correction_tables import IdentityRow
 from storage.corrections import specimen_of
 from storage.conclusion_rows import conclusion_of
 from storage.database import database_path, database_url, one_line_errors, open_reader
@@ -206,7 +207,7 @@ class SqlInspectionReader:
 
     def find(self, key: str) -> tuple[InspectionSummary, ...]:
         """Return the inspections with that number or specimen, or whose id starts so; oldest first."""
-        exact = [AcquisitionRow.specimen == key]
+        exact = [IdentityRow.specimen == key]
         if key.isdecimal() and int(key) <= _MAX_NUMBER:
             exact.append(AcquisitionRow.number == int(key))
         # A range, because LIKE would not use the index.
@@ -215,7 +216,7 @@ class SqlInspectionReader:
 
     def of_lot(self, lot: str) -> tuple[InspectionSummary, ...]:
         """Return the inspections of a lot, oldest first."""
-        return self._summaries(AcquisitionRow.lot == lot)
+        return self._summaries(IdentityRow.lot == lot)
 
     def accepted_between(self, start: datetime, end: datetime) -> tuple[InspectionSummary, ...]:
         """Return the inspections accepted from `start` up to, not including, `end`; oldest first."""
@@ -257,19 +258,25 @@ class SqlInspectionReader:
 
     def _summaries(self, condition: ColumnElement[bool]) -> tuple[InspectionSummary, ...]:
         reports = selectinload(AcquisitionRow.conclusions).selectinload(ConclusionRow.reports)
-        query = select(AcquisitionRow).where(condition).order_by(AcquisitionRow.number).options(reports)
+        query = (
+            select(AcquisitionRow, IdentityRow)
+            .join(IdentityRow, IdentityRow.acquisition_number == AcquisitionRow.number)
+            .where(condition)
+            .order_by(AcquisitionRow.number)
+            .options(reports)
+        )
         with self._reading() as session:
-            return tuple(self._summary(row) for row in session.scalars(query))
+            return tuple(self._summary(row, called) for row, called in session.execute(query))
 
-    def _summary(self, row: AcquisitionRow) -> InspectionSummary:
+    def _summary(self, row: AcquisitionRow, called: IdentityRow) -> InspectionSummary:
         current = row.conclusions[-1] if row.conclusions else None
         return InspectionSummary(
             number=row.number,
             id=row.id,
-            specimen=row.specimen,
-            lot=row.lot,
-            roll=row.roll,
-            position_m=row.position_m,
+            specimen=called.specimen,
+            lot=called.lot,
+            roll=called.roll,
+            position_m=called.position_m,
             accepted_at=row.accepted_at,
             conclusion_id=current.id if current else None,
             outcome=Outcome(current.outcome) if current else None,

@@ -21,6 +21,7 @@ from qc_daemon.domain.errors import IntegrityError, StoreUnavailable
 from qc_daemon.domain.ledger import LedgerHead
 from storage.blobs import BlobStore
 from storage.database import database_path, database_url, one_line_errors, open_reader
+from storage.identity_check import identity_problems
 from storage.ledger import FIRST_PREVIOUS, entry_sha256, head
 from storage.ledger_anchors import Anchor
 from storage.ledger_content import Covered, Values, all_contents, canonical_sha256, rows_of
@@ -101,6 +102,7 @@ def _problems(
         yield from _stray_parts(connection, table, covered)
         if covered.is_file:
             yield from _file_problems(connection, station, table, counts)
+    yield from identity_problems(connection)
 
 
 def _chain_problems(
