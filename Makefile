@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo run test check lint bench bench-models lock clean
+.PHONY: demo run test check lint bench bench-models bench-inpainting lock clean
 
 demo: $(READY)
 	@$(BIN)/qc-daemon demo $(ARGS)
@@ -29,6 +29,10 @@ bench: $(READY)
 # The comparison tables of docs/models.md; QC_DATA names the folder of recorded data.
 bench-models: $(READY)
 	@$(BIN)/python -m benchmarks.model_tables all $(ARGS)
+
+# How holes are filled, and what that does to measurements; with ARGS=--docs into docs/inpainting.md.
+bench-inpainting: $(READY)
+	@$(BIN)/python -m benchmarks.inpainting $(ARGS)
 
 # Pins everything with hashes and without the address of any index.
 lock:

@@ -7,6 +7,7 @@ with known pixels does not matter: they are put back. docs/inpainting.md compare
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,6 +83,28 @@ def fill_fsr(plane: Floats, hole: Mask) -> Floats:
 def classical_method(name: MethodName) -> FillMethod:
     """Return a method that needs no checkpoint."""
     return _CLASSICAL[name]
+
+
+def open_pmpn(folder: Path) -> FillMethod:
+    """Return the network of a checkpoint folder as a method.
+
+    Raises:
+        CheckpointError: the folder is no checkpoint of PMPN, was altered, or gives other answers here.
+    """
+    from models import pmpn_fill, pmpn_inputs  # a runtime that the other methods do without
+
+    network = pmpn_fill.PmpnFill.open(folder)
+    sources = (
+        __file__,
+        pmpn_fill.__file__,
+        pmpn_inputs.__file__,
+        gaussian_fill.__file__,
+        sparse_fill.__file__,
+    )
+    return FillMethod(
+        "pmpn", network.fill, margin_px=48, block_px=1, tile_px=network.largest_px, budget_px=15_000,
+        digest=_digest(*sources, libraries=f"pmpn {network.digest} {version('onnxruntime')}"),
+    )  # fmt: skip
 
 
 def _gaussian(plane: Floats, hole: Mask) -> Floats:

@@ -43,7 +43,7 @@ def clean(
 
     An image that cannot be cleaned is named on stderr, the others are done, and the exit status is 2.
     """
-    cleaner = wiring.folder_cleaner(images, masks, out, method.value, say)
+    cleaner = wiring.folder_cleaner(images, masks, out, method.value, _warn)
     for mask in cleaner.masks_without_image:
         say(f"qc-daemon: {mask}: belongs to no image of {images}")
     failed, filled = 0, 0
@@ -62,3 +62,7 @@ def clean(
 
 def _terminal() -> Console:
     return Console(stderr=True)
+
+
+def _warn(message: str) -> None:
+    say(f"qc-daemon: {message}")

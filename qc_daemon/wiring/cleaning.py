@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
 from qc_daemon.domain.ports import ImageCleaner
 
 if TYPE_CHECKING:
@@ -14,12 +16,18 @@ if TYPE_CHECKING:
     from models.folder_cleaning import FolderCleaner
 
 
+log = structlog.get_logger()
+
+
 def open_cleaner() -> ImageCleaner:
-    """Return the image cleaner of this version."""
-    from models.filling_methods import GAUSSIAN
+    """Return the image cleaner of this version.
+
+    Raises:
+        CheckpointError: the network's checkpoint is damaged.
+    """
     from models.image_cleaner import DebrisCleaner
 
-    return DebrisCleaner(GAUSSIAN)
+    return DebrisCleaner(_method("pmpn", lambda message: log.warning("image_cleaner", message=message)))
 
 
 def folder_cleaner(
@@ -41,9 +49,13 @@ def folder_cleaner(
 
 
 def _method(name: "MethodName", say: Callable[[str], None]) -> "FillMethod":
-    from models.filling_methods import GAUSSIAN, classical_method
+    from models.filling_methods import GAUSSIAN, classical_method, open_pmpn
+    from models.pmpn_checkpoint import RELEASED_PMPN
+    from models.sealed_folder import MANIFEST
 
     if name != "pmpn":
         return classical_method(name)
-    say("qc-daemon: no checkpoint of PMPN is there; holes are filled by the method gaussian")
+    if (RELEASED_PMPN / MANIFEST).is_file():
+        return open_pmpn(RELEASED_PMPN)
+    say(f"no checkpoint of PMPN in {RELEASED_PMPN}; holes are filled by the method {GAUSSIAN.name}")
     return GAUSSIAN

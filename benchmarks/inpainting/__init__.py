@@ -1,0 +1,1 @@
+"""How well and how fast methods fill holes, and what that does to what is measured."""
