@@ -1,4 +1,7 @@
-"""People, sessions, tokens, signatures and orders of rolls: rows, each change with a row of the ledger."""
+"""People, sessions, tokens, signatures and orders of rolls: rows, each change with a row of the ledger.
+
+Signatures and orders name who did it, and the ledger covers them by itself; for the rest it is told.
+"""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -152,8 +155,6 @@ class SqlPeopleBook(SqlPeopleReader):
                     signed_at=at,
                 )
             )
-            content = {"conclusion": current.id, "meaning": meaning}
-            append(session, "signature", str(signature.number), content, at, who)
             return True
 
     def order_roll(self, order: RollOrder) -> bool:
@@ -178,8 +179,6 @@ class SqlPeopleBook(SqlPeopleReader):
                     ordered_at=order.ordered_at,
                 )
             )
-            content = {"lot": order.lot, "roll": order.roll, "label": order.label}
-            append(session, "roll_ordered", order.order, content, order.ordered_at, order.ordered_by)
             return True
 
 

@@ -115,7 +115,12 @@ def list_duties(config: Config) -> list[SpectrometerDuties]:
     from storage.inspection_reader import open_inspections
 
     with open_inspections(config.station.folder, None, *decoders()) as reader:
-        return [_duties_of(config, reader, last) for last in reader.last_calibrations()]
+        return duties_known_to(reader, config)
+
+
+def duties_known_to(reader: "SqlInspectionReader", config: Config) -> list[SpectrometerDuties]:
+    """Return what is due with each spectrometer that an opened reader knows."""
+    return [_duties_of(config, reader, last) for last in reader.last_calibrations()]
 
 
 def reset_control(config: Config, serial: str | None, who: str, why: str) -> ControlReset:

@@ -19,11 +19,12 @@ from qc_daemon.config import Config
 from qc_daemon.domain.errors import ConfigError, InputError
 from qc_daemon.domain.inspection import ModelVersion
 from qc_daemon.domain.page import DutyLine, ModelSheet
+from qc_daemon.domain.ports import Clock
 from qc_daemon.domain.requests import ActivateModel
 from qc_daemon.settings.web import WebSection
 from qc_daemon.status import read_status
 from qc_daemon.wiring.archive import status_file
-from qc_daemon.wiring.calibration import list_duties
+from qc_daemon.wiring.calibration import duties_known_to
 from qc_daemon.wiring.model_choice import COMPOSITION, chosen_checkpoint, station_models
 from qc_daemon.wiring.station import decoders
 from qc_daemon.workplace import Workplace
@@ -84,10 +85,11 @@ def serve_page(heart: Connection, document: dict[str, Any], listening: socket.so
     config = Config.model_validate(document)
     assert config.web is not None, "the page is served only with a section [web]"
     with open_inspections(config.station.folder, None, *decoders()) as reader:
-        serve(page_parts(config, config.web, reader), config.web, listening, lambda: beat(heart))
+        parts = page_parts(config, config.web, reader, SystemClock())
+        serve(parts, config.web, listening, lambda: beat(heart))
 
 
-def page_parts(config: Config, section: WebSection, reader: "SqlInspectionReader") -> "Parts":
+def page_parts(config: Config, section: WebSection, reader: "SqlInspectionReader", clock: Clock) -> "Parts":
     """Return what the page of a station works with."""
     from qc_daemon.desk_socket import DeskSocket
     from qc_daemon.web.parts import Parts, Pictures, Wording
@@ -98,7 +100,7 @@ def page_parts(config: Config, section: WebSection, reader: "SqlInspectionReader
     from storage.page_reader import SqlPageReader
     from storage.people import SqlPeopleReader
 
-    clock, folder = SystemClock(), config.station.folder
+    folder = config.station.folder
     return Parts(
         station_name=config.station.name,
         station_folder=folder,
@@ -106,7 +108,7 @@ def page_parts(config: Config, section: WebSection, reader: "SqlInspectionReader
         people=SqlPeopleReader(reader.reading),
         desk=DeskSocket(folder),
         status=lambda: read_status(status_file(folder), clock.now()),
-        duties=lambda: _duty_lines(config),
+        duties=lambda: _duty_lines(reader, config),
         models=_ModelSheets(config),
         pictures=Pictures(spectrum_svg, micrograph_on_screen),
         wording=Wording(reason_sentence, fibre_name, term),
@@ -171,10 +173,10 @@ def _activate(config: Config, store: "SqlInspectionStore", request: ActivateMode
         )
 
 
-def _duty_lines(config: Config) -> tuple[DutyLine, ...]:
+def _duty_lines(reader: "SqlInspectionReader", config: Config) -> tuple[DutyLine, ...]:
     return tuple(
         DutyLine(spectrometer.serial, duty.what, duty.state, duty.done_at, duty.due_at)
-        for spectrometer in list_duties(config)
+        for spectrometer in duties_known_to(reader, config)
         for duty in spectrometer.duties
     )
 
