@@ -25,8 +25,9 @@ from qc_daemon.domain.composition import Composition
 from qc_daemon.domain.rules import TOLERANCES, Tolerance
 from qc_daemon.domain.spectrum import VIRTUAL_SERIAL, InstrumentIdentity
 from qc_daemon.domain.verdict import Outcome, judge
+from qc_daemon.wiring.cleaning import open_cleaner
 from qc_daemon.wiring.lines import falsified, whole_percent_label
-from qc_daemon.wiring.station import cleaner, open_predictor, released_checkpoint
+from qc_daemon.wiring.station import open_predictor, released_checkpoint
 
 Declared = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -57,7 +58,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch, open_predictor(released_checkpoint()) as predictor:
         dataset = write_mill(Path(scratch), options.specimens, options.seed)
-        compositions = predict_dataset(predictor, cleaner(), dataset)
+        compositions = predict_dataset(predictor, open_cleaner(), dataset)
         validity = predictor.validity
     table = Table("rule", "declared", *Outcome, title=f"{options.specimens} virtual specimens (simulated)")
     for tolerance in TOLERANCES.values():
