@@ -1,5 +1,6 @@
 """Holes are filled, the same way each time, and known pixels stay as they were."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import cv2
@@ -10,9 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from models.debris_detector import DebrisLimits
-from models.filling_methods import FSR, GAUSSIAN, TELEA
+from models.filling_methods import FSR, GAUSSIAN, TELEA, open_pmpn
 from models.hole_filling import fill_holes
 from models.image_cleaner import DebrisCleaner
+from models.pmpn_checkpoint import RELEASED_PMPN
+from models.sealed_folder import MANIFEST
+from qc_daemon.domain.errors import CheckpointError
 from qc_daemon.domain.image import Frame
 from qc_daemon.domain.spectrum import InstrumentIdentity
 
@@ -157,3 +161,55 @@ def test_the_version_tells_methods_and_settings_apart():
     assert len({version.digest for version in versions}) == 4
     assert DebrisCleaner(FSR).version == versions[0]
     assert all(version.role == "image_cleaner" and len(version.digest) == 64 for version in versions)
+
+
+def test_a_method_is_given_no_more_than_it_takes_and_always_something_known():
+    shapes = []
+
+    def fill(plane, hole):
+        shapes.append(plane.shape)
+        assert hole.any()
+        assert not hole.all()
+        return np.where(hole, np.float32(0.5), plane)
+
+    pixels, mask = weave(300), np.zeros((300, 300), bool)
+    mask[5:295, 10:290] = True  # tiles in its middle are wholly unknown: diffusion's fill stays there
+    tiles = replace(GAUSSIAN, fill=fill, tile_px=96)
+    filled = fill_holes(pixels, mask, tiles)
+    assert len(shapes) > 4
+    assert max(max(shape) for shape in shapes) <= 96
+    assert np.array_equal(filled[~mask], pixels[~mask])
+    # 300 px are no multiple of a tile's step: the last tile is moved back, not left out.
+    assert (filled[5:12, 150] == 128).all()
+
+
+def test_planes_that_are_alike_are_filled_once():
+    calls = []
+
+    def fill(plane, hole):
+        calls.append(1)
+        return np.where(hole, np.float32(0.5), plane)
+
+    grey, colour = weave(), weave()
+    colour[..., 2] //= 2
+    fill_holes(grey, disc(), replace(GAUSSIAN, fill=fill))
+    assert len(calls) == 1
+    fill_holes(colour, disc(), replace(GAUSSIAN, fill=fill))
+    assert len(calls) == 1 + 2
+
+
+@pytest.mark.skipif(not (RELEASED_PMPN / MANIFEST).is_file(), reason="no released checkpoint of PMPN")
+def test_the_released_network_fills_a_field_larger_than_its_tiles():
+    method, pixels = open_pmpn(RELEASED_PMPN), weave(300)
+    mask = disc(300, radius_px=7) | disc(300, radius_px=9, centre=(250, 40))
+    mask[140:150, 5:295] = True
+    filled = fill_holes(pixels, mask, method)
+    assert np.array_equal(filled[~mask], pixels[~mask])
+    assert np.array_equal(filled, fill_holes(pixels, mask, method))
+    assert hole_error(filled, pixels, mask) < 0.5 * hole_error(fill_holes(pixels, mask, TELEA), pixels, mask)
+    assert DebrisCleaner(method).version.digest != DebrisCleaner(GAUSSIAN).version.digest
+
+
+def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path):
+    with pytest.raises(CheckpointError):
+        open_pmpn(tmp_path)
