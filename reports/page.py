@@ -27,7 +27,7 @@ from reports.reason_wording import reason_sentence
 from reports.shares import JudgedShares, ShareLine, as_judged, share_lines
 from reports.wording import COMMA, OUTCOMES, SEPARATOR, Language, fibre_name, term
 
-_DEFECT_LINES = 12  # more of them would push the provenance off the page
+_LISTED_DEFECTS = 12  # more of them would push the provenance off the page
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ class CertificatePage:
         advice: what the outcome means, in one sentence.
         simulated: that no real fabric was measured; empty for a real instrument.
         shares: empty when nothing was inferred; `shares_notes` says so.
-        defects: one line each, in the order of the numbered boxes; or the one line why there is none.
+        defects: a line each, in the order of the numbered boxes, one for many more, or why there is none.
+        defects_listed: how many have a line and a number.
     """
 
     language: Language
@@ -57,6 +58,7 @@ class CertificatePage:
     spectrum_note: str
     micrograph_notes: tuple[str, ...]
     defects: tuple[str, ...]
+    defects_listed: int
     instruments: tuple[Fact, ...]
     rules: tuple[Fact, ...]
     identifiers: tuple[Fact, ...]
@@ -92,6 +94,7 @@ def certificate_page(
         spectrum_note=_spectrum_note(spectrum, composition, language),
         micrograph_notes=tuple(_micrograph_notes(conclusion, surroundings, language)),
         defects=tuple(_defects(conclusion, surroundings, language)),
+        defects_listed=min(len(conclusion.defects), _LISTED_DEFECTS),
         instruments=tuple(instrument_facts(acquisition, surroundings, language)),
         rules=tuple(rule_facts(conclusion, language)),
         identifiers=tuple(identifier_facts(acquisition, conclusion, surroundings, language)),
@@ -174,12 +177,10 @@ def _defects(conclusion: Conclusion, surroundings: Surroundings, language: Langu
     elif not conclusion.defects:
         yield wording.NO_DEFECTS.of(language)
     lines = [_defect(number, defect, language) for number, defect in enumerate(conclusion.defects, 1)]
-    if len(lines) <= _DEFECT_LINES:
-        yield from lines
-        return
-    yield from lines[: _DEFECT_LINES - 1]
-    rest = conclusion.defects[_DEFECT_LINES - 1 :]
-    yield wording.MORE_DEFECTS.of(language).format(count=len(rest), kinds=_kinds(rest, language))
+    yield from lines[:_LISTED_DEFECTS]
+    rest = conclusion.defects[_LISTED_DEFECTS:]
+    if rest:
+        yield wording.MORE_DEFECTS.of(language).format(count=len(rest), kinds=_kinds(rest, language))
 
 
 def _kinds(defects: Sequence[Defect], language: Language) -> str:

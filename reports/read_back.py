@@ -17,7 +17,7 @@ from reports.provenance import utc
 from reports.reason_wording import reason_sentence
 from reports.wording import OUTCOMES, Language, fibre_name, term
 
-_SHOWN_DEFECTS = 11  # as many as a page lists whatever follows
+_SHOWN_DEFECTS = 12  # as many as a page lists
 
 
 @dataclass(frozen=True, slots=True)
