@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo run test check lint bench bench-models bench-inpainting lock clean
+.PHONY: demo run test check lint bench bench-models bench-inpainting lock install uninstall clean
 
 demo: $(READY)
 	@$(BIN)/qc-daemon demo $(ARGS)
@@ -40,6 +40,13 @@ lock:
 	$(BIN)/pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --extra dev --allow-unsafe \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements.lock pyproject.toml
+
+# As root, or with a PREFIX and UNITS that may be written: docs/operating.md.
+install:
+	@deploy/install.sh install $(ARGS)
+
+uninstall:
+	@deploy/install.sh uninstall
 
 clean:
 	rm -rf $(VENV) station

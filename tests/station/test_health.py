@@ -1,6 +1,7 @@
 """What machines learn of a station: signs of life, readiness with reasons, metrics."""
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,14 @@ def test_the_calendar_counts_what_it_left_out(tmp_path: Path) -> None:
     published.board.update()
     metrics = published.metrics()
     assert (metrics["qc_jobs_left_out_total",], metrics["qc_calendar_lag_seconds",]) == (1, 2.5)
+
+
+def test_the_dashboard_asks_for_metrics_that_there_are(tmp_path: Path) -> None:
+    published = Published(tmp_path)
+    published.board.instrument("camera", "ready", published.clock.now().isoformat(), "cam-1")
+    published.board.count(lambda figures: figures.with_inspection("PASS", {"infer": 0.1}))
+    published.board.update(line=LineHealth("plc", "running", "", LineCounts()))
+    there = {name for name, *_ in published.metrics()}
+    dashboard = Path(__file__).parent.parent.parent / "deploy" / "grafana-dashboard.json"
+    asked = set(re.findall(r"qc_[a-z_]+", dashboard.read_text(encoding="utf-8")))
+    assert asked <= there
