@@ -146,13 +146,12 @@ class SqlPeopleBook(SqlPeopleReader):
             current = row.conclusions[-1] if row is not None and row.conclusions else None
             if current is None or current.id != signature.conclusion_id:
                 return False
-            at, who, meaning = signature.signed_at, signature.who, signature.meaning.value
             session.add(
                 SignatureRow(
                     conclusion_sequence=current.sequence,
-                    who=who,
+                    who=signature.who,
                     meaning=signature.meaning.value,
-                    signed_at=at,
+                    signed_at=signature.signed_at,
                 )
             )
             return True

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
 
+from qc_daemon.domain.alarms import kind_of
 from qc_daemon.domain.requests import AcknowledgeAlarm, Answer, AnswerKind, EscalateAlarm
 from qc_daemon.web.answers import STATUS_OF
 from qc_daemon.web.rendering import page
@@ -42,8 +43,10 @@ def act(
 
 def _alarms_page(request: Request, visitor: Visitor, refused: Answer | None = None) -> Response:
     reader = parts_of(request).reader
+    active, history = reader.active_alarms(), reader.alarms(_HISTORY)
     status = STATUS_OF[refused.kind] if refused else 200
     return page(
         request, visitor, "alarms.html", status, refused,
-        active=reader.active_alarms(), history=reader.alarms(_HISTORY),
+        active=active, history=history,
+        wording=lambda code: kind_of(code).wording(visitor.language),
     )  # fmt: skip
