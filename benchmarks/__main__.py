@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import half_precision, serving
+from benchmarks import certificate, half_precision, serving
 from benchmarks.evidence import Witness, as_table, measure_virtual
 from models.checkpoint import RELEASED, load_checkpoint
 from models.virtual_mill.specimens import write_mill
@@ -73,11 +73,13 @@ def main() -> None:
         memory = serving.measure_worker_memory(RELEASED, shown, serving.LONG_RUN)
         rounded = write_mill(Path(scratch) / "rounded", 100, 310)
         half = half_precision.half_precision_cost(load_checkpoint(RELEASED), rounded)
+    certificates = certificate.measure_certificates()
     evidence = measure_virtual(Witness(load_checkpoint(RELEASED)), 40, 31337)
     results = {
         "data": "virtual mill (simulated)",
         "rows": rows,
         "serving": [asdict(row) for row in latencies],
+        "certificates": [asdict(cost) for cost in certificates],
         "worker": asdict(memory),
         "half_precision": asdict(half),
         "evidence": [asdict(row) for row in evidence],
@@ -92,6 +94,7 @@ def main() -> None:
     console.print(table)
     console.print(serving.as_table(latencies))
     console.print(serving.memory_sentence(memory))
+    console.print(certificate.as_table(certificates))
     console.print(half_precision.as_table(half))
     console.print(half_precision.sentence(half))
     console.print(as_table(evidence, "what deletions of evidence do"))
