@@ -6,6 +6,7 @@ it, each connection asks `_authorise` about every action of a statement, whateve
 
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +55,7 @@ _FACETS = {
     "v_references": ["instrument_serial", "tile_id"],
 }
 _SECONDS_TO_FINISH = 2
+_NOTES_OF_DATASETTE = "_internal"  # what it remembers of schemas, in memory; nobody else may see it
 
 
 def serve_history(url: str, title: str, port: int, started: Callable[[str], None]) -> None:
@@ -85,19 +87,20 @@ def serve_history(url: str, title: str, port: int, started: Callable[[str], None
 
 def history_app(path: Path, title: str) -> Any:
     """Return the ASGI application that serves one database file."""
-    if not pm.has_plugin(_ReadingOnly.__name__):
-        pm.register(_ReadingOnly(), name=_ReadingOnly.__name__)
+    if not pm.has_plugin(__name__):
+        pm.register(sys.modules[__name__], name=__name__)  # for `prepare_connection`
+    # Else every mistyped question prints a traceback, with the values of all variables.
+    pm.get_plugin("datasette.handle_exception").rich = None
     return Datasette([str(path)], metadata=_metadata(path, title), settings=_SETTINGS).app()
 
 
-class _ReadingOnly:
-    """A plugin of Datasette: prepares each connection to the station's file."""
-
-    @hookimpl  # type: ignore[untyped-decorator]
-    def prepare_connection(self, conn: Any) -> None:
-        """Let a connection read and nothing else."""
-        conn.execute("PRAGMA query_only = ON")
-        conn.set_authorizer(_authorise)
+@hookimpl  # type: ignore[untyped-decorator]
+def prepare_connection(conn: Any, database: str) -> None:
+    """Let each connection of Datasette to the station's file read and nothing else."""
+    if database == _NOTES_OF_DATASETTE:
+        return
+    conn.execute("PRAGMA query_only = ON")
+    conn.set_authorizer(_authorise)
 
 
 def _authorise(action: int, first: str | None, second: str | None, *_: str | None) -> int:

@@ -104,11 +104,6 @@ def test_every_view_and_column_is_documented_in_its_order(ask):
     assert documented == {name: list(ask(f"SELECT * FROM {name}").columns) for name in VIEWS}
 
 
-@pytest.mark.parametrize("sql", re.findall(r"^```sql\n(.*?)^```", DOCUMENT, flags=re.MULTILINE | re.DOTALL))
-def test_every_documented_question_has_an_answer(ask, sql):
-    assert ask(sql).rows
-
-
 def test_inspections_show_the_current_conclusion_and_what_is_undecided(ask):
     assert ask(
         "SELECT number, specimen, verdict, reasons, class, defects, conclusions, report,"
