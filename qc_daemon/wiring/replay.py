@@ -97,6 +97,24 @@ def nightly_replay(config: Config, alarms: Alarms) -> Callable[[], None]:
     return check
 
 
+def replay_one(reader: "SqlInspectionReader", number: int, judges: Judges) -> Replayed:
+    """Draw the current conclusion of an inspection again, by its own rule and settings."""
+    from storage.replay_cases import replay_case
+
+    try:
+        case = replay_case(reader, number)
+    except Retired as error:
+        return Replayed(number, "", None, str(error), retired=True)
+    except IntegrityError as error:
+        return Replayed(number, "", None, str(error))
+    stored = case.conclusion
+    replayed = conclude(_judges_of(stored, judges), case.acquisition, case.standing)
+    if replayed.models != stored.models:
+        why = f"it was drawn by {_names(stored.models)}, here are {_names(replayed.models)}"
+        return Replayed(number, stored.id, None, why)
+    return Replayed(number, stored.id, compare(stored, replayed))
+
+
 def sentence(one: Replayed) -> str:
     """Say in one line what came of an inspection."""
     if one.replay is None:
@@ -129,25 +147,8 @@ def _replay(config: Config, reader: "SqlInspectionReader", numbers: Sequence[int
             results += [Replayed(number, "", None, why) for number in group]
             continue
         with open_judges(config, folder) as judges:
-            results += [_replay_one(reader, number, judges) for number in group]
+            results += [replay_one(reader, number, judges) for number in group]
     return sorted(results, key=lambda one: one.number)
-
-
-def _replay_one(reader: "SqlInspectionReader", number: int, judges: Judges) -> Replayed:
-    from storage.replay_cases import replay_case
-
-    try:
-        case = replay_case(reader, number)
-    except Retired as error:
-        return Replayed(number, "", None, str(error), retired=True)
-    except IntegrityError as error:
-        return Replayed(number, "", None, str(error))
-    stored = case.conclusion
-    replayed = conclude(_judges_of(stored, judges), case.acquisition, case.standing)
-    if replayed.models != stored.models:
-        why = f"it was drawn by {_names(stored.models)}, here are {_names(replayed.models)}"
-        return Replayed(number, stored.id, None, why)
-    return Replayed(number, stored.id, compare(stored, replayed))
 
 
 def _judges_of(stored: Conclusion, judges: Judges) -> Judges:
