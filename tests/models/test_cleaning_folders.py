@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from models import pmpn_checkpoint
 from models.filling_methods import GAUSSIAN, TELEA
 from models.folder_cleaning import FolderCleaner
 from models.hole_filling import fill_holes
@@ -193,6 +194,20 @@ def test_the_rest_of_the_folder_is_done_and_the_status_says_that_some_failed(mix
         folder / "images/pixel-known.png"
     ).read_bytes()
     assert not list((folder / "out").glob(".*"))
+
+
+def test_without_the_network_a_classical_method_fills_and_that_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(pmpn_checkpoint, "RELEASED_PMPN", tmp_path / "nothing")
+    put(tmp_path / "images" / "a.png", weave())
+    put(tmp_path / "masks" / "a.png", disc())
+    folders = ["--images", "images", "--masks", "masks", "--out", "out"]
+    monkeypatch.chdir(tmp_path)
+    ran = CliRunner().invoke(app, ["clean", *folders])
+    assert ran.exit_code == 0
+    assert "no checkpoint of PMPN" in ran.stderr
+    assert "gaussian" in ran.stderr
+    expected = fill_holes(weave(), disc() > 0, GAUSSIAN)
+    assert np.array_equal(read(tmp_path / "out" / "a.png"), expected)
 
 
 def test_two_pictures_of_one_stem_are_not_written_over_one_another(tmp_path):
