@@ -62,6 +62,7 @@ def export_graph(
     net.set_train(False)
     ms.export(net, *_example(inputs), file_name=str(path.with_suffix("")), file_format="ONNX")
     model = onnx.load(path)
+    path.unlink()  # the exporter leaves it read-only
     _rename([value.name for value in model.graph.input], tuple(inputs), model.graph)
     _rename([value.name for value in model.graph.output], outputs, model.graph)
     onnx.checker.check_model(model)

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.metrics import structural_similarity
 
 from benchmarks.inpainting.pictures import Case
-
-_SSIM = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
+from models.training.fill_scores import score_fill
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +40,8 @@ def score(name: str, fill: Callable[..., NDArray[np.float32]], case: Case) -> Sc
     wall, cpu = time.perf_counter(), time.process_time()
     answer = fill(plane, case.hole)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    filled = np.where(case.hole, np.rint(answer.clip(0.0, 1.0) * 255.0), case.truth).astype(np.uint8)
-    error = (filled.astype(np.float64) - case.truth) ** 2
+    scores = score_fill(case.truth, case.hole, answer)
     return Score(
-        name, case.kind, case.image, case.group, case.bin, _psnr(float(error.mean())),
-        float(structural_similarity(case.truth, filled, **_SSIM)), _psnr(float(error[case.hole].mean())),
-        round(wall, 4), round(cpu, 4),
+        name, case.kind, case.image, case.group, case.bin, scores.composite_psnr_db, scores.ssim,
+        scores.hole_psnr_db, round(wall, 4), round(cpu, 4),
     )  # fmt: skip
-
-
-def _psnr(mean_square: float) -> float:
-    return 10.0 * float(np.log10(255.0**2 / max(mean_square, 1e-4)))

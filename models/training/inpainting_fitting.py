@@ -69,11 +69,13 @@ def fit_filling(
     config: PmpnConfig,
     settings: FillingSettings,
     folder: Path,
+    tell: Callable[[str], None],
     clock: Callable[[], float] = time.monotonic,
 ) -> tuple[Pmpn, FillingProgress]:
     """Return the network with its best weights, and how far training went.
 
-    `folder` keeps metrics.jsonl, the best weights, and what an interrupted training resumes from.
+    `folder` keeps metrics.jsonl, the best weights, and what an interrupted training resumes from. After
+    each epoch `tell` is told how far it came.
     """
     ms.set_seed(settings.seed)
     net = Pmpn(config)
@@ -96,6 +98,7 @@ def fit_filling(
         progress = FillingProgress(progress.epoch + 1, *best, clock() - started)
         save_state(net, optimizer, asdict(progress), folder)
         _log(folder, progress, loss, gain)
+        tell(f"epoch {progress.epoch}: hole PSNR {gain:+.2f} dB over the classical fill")
     load_weights(net, load_file(folder / _BEST), folder / _BEST)
     net.set_train(False)
     return net, progress

@@ -5,11 +5,9 @@ held back choose when to stop. Training draws holes itself, so images need no ma
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import structlog
 
 from models.inpainting_net_config import PmpnConfig
 from models.pmpn_checkpoint import PmpnCheckpoint, PmpnTraining
@@ -18,8 +16,6 @@ from models.training.inpainting_examples import Pool, load_pool, make_pool, save
 from models.training.inpainting_fitting import FillingProgress, FillingSettings, fit_filling
 from models.training.inpainting_images import ImageFile, find_images, split_by_group
 from qc_daemon.domain.errors import DatasetError, InputError
-
-log = structlog.get_logger()
 
 HELD_SHARE = 0.12  # of the groups of a folder
 
@@ -37,6 +33,7 @@ def train_inpainting_net(
     out: Path,
     *,
     settings: FillingSettings,
+    tell: Callable[[str], None],
     config: PmpnConfig | None = None,
     sizes: PoolSizes | None = None,
 ) -> PmpnCheckpoint:
@@ -49,6 +46,7 @@ def train_inpainting_net(
         folders: of PNG, JPEG or TIFF images, searched with the folders in them.
         out: the checkpoint folder to write.
         settings: of the fitting; its seed is that of everything that is drawn.
+        tell: is told how far the work is.
         config: of the network; the released one's by default.
         sizes: of the pools.
 
@@ -68,9 +66,10 @@ def train_inpainting_net(
     work = out.with_name(out.name + ".training")
     work.mkdir(parents=True, exist_ok=True)
     sizes = sizes or PoolSizes()
+    tell(f"making {sizes.training} tiles and their guides")
     pool = _kept_pool(work / "training.npz", training, sizes.training, settings.seed)
     watching = _kept_pool(work / "watching.npz", held, sizes.watching, settings.seed + 1)
-    net, progress = fit_filling(pool, watching, config or PmpnConfig(), settings, work)
+    net, progress = fit_filling(pool, watching, config or PmpnConfig(), settings, work, tell)
     return write_pmpn_checkpoint(out, net, _record(training, held, len(pool), settings, progress))
 
 
@@ -83,7 +82,6 @@ def filling_settings(seed: int, epochs: int | None, minutes: float | None) -> Fi
 def _kept_pool(path: Path, images: Sequence[ImageFile], count: int, seed: int) -> Pool:
     """Return the pool of an interrupted training, or a new one."""
     if not path.is_file():
-        log.info("tiles and their guides are made", tiles=count, images=len(images))
         save_pool(make_pool(images, count, seed), path)
     return load_pool(path)
 

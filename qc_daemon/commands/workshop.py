@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.status import Status
 
 from qc_daemon.commands.output import console, print_json, table
 from qc_daemon.wiring import workshop as wiring
@@ -16,6 +18,7 @@ class Network(StrEnum):
     """Networks that can be trained."""
 
     ISIC = "isic"
+    INPAINTING = "inpainting"
 
 
 class Instrument(StrEnum):
@@ -58,7 +61,9 @@ def emulate(
 
 def train(
     network: Annotated[Network, typer.Argument(help="Which network to train.")],
-    data: Annotated[list[Path], typer.Option(help="Dataset folder; may be given several times.")],
+    data: Annotated[
+        list[Path], typer.Option(help="Dataset folder, or folder of images; may be given several times.")
+    ],
     out: Annotated[Path, typer.Option(help="Model folder to write.")],
     seed: Annotated[int, typer.Option(min=0)] = 1,
     epochs: Annotated[
@@ -66,21 +71,27 @@ def train(
     ] = None,
     minutes: Annotated[float | None, typer.Option(min=0, help="At most so many minutes.")] = None,
 ) -> None:
-    """Train a network on dataset folders and write a checked model folder."""
-    assert network is Network.ISIC
-    wiring.train_isic(data, out, seed, epochs, minutes)
+    """Train a network and write a checked model folder: isic on datasets, inpainting on images."""
+    if network is Network.ISIC:
+        wiring.train_isic(data, out, seed, epochs, minutes)
+    else:
+        with _working("making tiles ...") as status:
+            wiring.train_inpainting(data, out, seed, epochs, minutes, status.update)
     typer.echo(f"checkpoint: {out}")
 
 
 def evaluate(
     network: Annotated[Network, typer.Argument(help="Which network to evaluate.")],
     checkpoint: Annotated[Path, typer.Option(help="Model folder.")],
-    data: Annotated[Path, typer.Option(help="Dataset folder with known shares.")],
+    data: Annotated[Path, typer.Option(help="Dataset folder with known shares, or folder of images.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Measure a model on a dataset folder, grouped by specimen."""
-    assert network is Network.ISIC
-    rows = wiring.evaluate_isic(checkpoint, data)
+    """Measure a model: isic by specimens of a dataset, inpainting by holes drawn on images."""
+    if network is Network.ISIC:
+        rows = wiring.evaluate_isic(checkpoint, data)
+    else:
+        with _working("measuring ...") as status:
+            rows = wiring.evaluate_inpainting(checkpoint, data, status.update)
     if as_json:
         print_json({"rows": rows})
         return
@@ -98,3 +109,8 @@ def predict(
     """Predict every row of a dataset folder."""
     rows = wiring.predict_isic(checkpoint, data, out)
     typer.echo(f"{rows} rows in {out}")
+
+
+def _working(text: str) -> Status:
+    """Return a line of progress on a terminal; nothing in a pipe."""
+    return Console(stderr=True).status(text)

@@ -6,7 +6,7 @@ Heavy packages are imported where they are used, so that a command starts at onc
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -94,3 +94,25 @@ def evaluate_isic(checkpoint: Path, folder: Path) -> list[dict[str, Any]]:
     dataset = read_scans(folder)
     with open_predictor(checkpoint) as predictor:
         return [asdict(row) for row in evaluate(predictor, open_cleaner(), dataset)]
+
+
+def train_inpainting(
+    folders: Sequence[Path],
+    out: Path,
+    seed: int,
+    epochs: int | None,
+    minutes: float | None,
+    tell: Callable[[str], None],
+) -> None:
+    """Train PMPN on folders of images and write a checkpoint."""
+    from models.training.train_inpainting_net import filling_settings, train_inpainting_net
+
+    train_inpainting_net(folders, out, settings=filling_settings(seed, epochs, minutes), tell=tell)
+
+
+def evaluate_inpainting(checkpoint: Path, folder: Path, tell: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Measure a checkpoint of PMPN on a folder of images, on which holes are drawn."""
+    from models.pmpn_fill import PmpnFill
+    from models.training.evaluate_inpainting import evaluate_filling
+
+    return [asdict(row) for row in evaluate_filling(PmpnFill.open(checkpoint), folder, tell)]
