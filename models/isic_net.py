@@ -159,7 +159,9 @@ class IsicNet(nn.Cell):  # type: ignore[misc] # mindspore publishes no types
 
         Args:
             logits: of the shares answered, (B, K).
-            shown, scores, trusted: as `from_both` returns them; all else that the image adds is held.
+            shown: which fibres each cell shows, logits (B, 4 N, K + 1).
+            scores: of the regions (B, N).
+            trusted: how far what was counted is trusted, (B, K); it and all else that the image adds is held.
         """
         counted, without = self.count.counted(shown, scores), self.count.without_each(shown, scores)
         change = trusted.expand_dims(1) * (without - counted.expand_dims(1))  # (B, N, K)
