@@ -7,6 +7,7 @@ from qc_daemon.calendar import NightlyJob
 from qc_daemon.config import Config
 from qc_daemon.domain.outbox import Outbox
 from qc_daemon.wiring.archive import check_promises
+from qc_daemon.wiring.keeping import nightly_backup, nightly_retention
 from qc_daemon.wiring.ledger import nightly_anchor, nightly_ledger_check
 from qc_daemon.wiring.messages import send_ledger_head
 from qc_daemon.wiring.replay import nightly_replay
@@ -25,6 +26,8 @@ def nightly_jobs(
         NightlyJob("replay", 2, 40, nightly_replay(config, alarms)),
         NightlyJob("anchor", 2, 45, nightly_anchor(config)),
         NightlyJob("anchor by message", 2, 46, send_ledger_head(workplace, outbox)),
+        NightlyJob("retention", 3, 0, nightly_retention(config, workplace)),
+        NightlyJob("backup", 3, 10, nightly_backup(config)),
     ]
 
 
