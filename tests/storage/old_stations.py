@@ -9,6 +9,9 @@ from storage.database import open_writer
 from storage.schema import _alembic_config
 from storage.views import drop_views
 
+_LEDGER_BEGINS = "0008"
+_UNFINISHED = ("ledger",)  # its table is there before it has a first entry
+
 
 def take_back(path: Path, revision: str) -> None:
     """Make a stopped station's database what the software of `revision` would have left."""
@@ -22,7 +25,7 @@ def take_back(path: Path, revision: str) -> None:
         command.upgrade(config, revision)
         drop_views(connection)
     writer.dispose()
-    _copy_rows(newer, path)
+    _copy_rows(newer, path, _UNFINISHED if revision < _LEDGER_BEGINS else ())
     newer.unlink()
 
 
@@ -39,10 +42,10 @@ def _checkpoint(path: Path) -> None:
     connection.close()
 
 
-def _copy_rows(newer: Path, path: Path) -> None:
+def _copy_rows(newer: Path, path: Path, left_out: tuple[str, ...]) -> None:
     connection = dbapi2.connect(path, isolation_level=None)
     connection.execute("ATTACH ? AS newer", (str(newer),))
-    for table in tables_of(connection):
+    for table in set(tables_of(connection)) - set(left_out):
         connection.execute(f"DELETE FROM main.{table}")  # such as the first entry of the ledger
         columns = ", ".join(name for _, name, *_ in connection.execute(f"PRAGMA main.table_info({table})"))
         connection.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM newer.{table}")
