@@ -252,6 +252,16 @@ CATALOGUE: Mapping[str, AlarmKind] = {
             "read the message; check template and disk",
         ),
     ),
+    "template": AlarmKind(
+        Severity.WARNING,
+        None,
+        Wording("模板不可用", "工厂的证书模板有误；沿用上一份正确模板", "更正所指的文件与行，然后重启工位"),
+        Wording(
+            "templates refused",
+            "the factory's templates cannot be laid out; the last good ones stay in use",
+            "correct the file and line, `qc-daemon check`, then restart",
+        ),
+    ),
     "undecided": AlarmKind(
         Severity.WARNING,
         60.0,
