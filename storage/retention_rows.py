@@ -16,7 +16,6 @@ from storage.blobs import BlobStore
 from storage.database import one_line_errors, open_reader
 from storage.retention_tables import LotHoldRow, RetiredContentRow
 from storage.station_folder import StationFolder
-from storage.tables import AcquisitionRow
 from storage.timestamps import utc_moment
 
 _ROWS_AT_ONCE = 500
@@ -66,13 +65,16 @@ _HELD_LOTS = """
     WHERE held = 1 AND sequence = (SELECT max(sequence) FROM lot_holds WHERE lot = h.lot)
 """
 
+_CORRECTED_INTO_HELD = f"SELECT number FROM v_inspections WHERE lot IN ({_HELD_LOTS})"
+
 
 def evidence_newest_first(session: Session, folder: Path, kind: EvidenceKind) -> Iterator[StoredEvidence]:
     """Yield the files of one class that are there, by their newest use."""
     query = text(f"""
         SELECT
             e.sha256, e.path, max(e.used_at) AS newest_use_at,
-            max(CASE WHEN a.lot IN ({_HELD_LOTS}) THEN 1 ELSE 0 END) AS held,
+            max(CASE WHEN a.lot IN ({_HELD_LOTS}) OR a.number IN ({_CORRECTED_INTO_HELD}) THEN 1 ELSE 0 END)
+                AS held,
             max(CASE WHEN w.needs IS NULL THEN 0 ELSE 1 END) AS needed
         FROM ({_USES[kind]}) AS e
         JOIN acquisitions AS a ON a.number = e.number
@@ -128,7 +130,8 @@ def set_hold(session: Session, lot: str, held: bool, who: str, why: str, at: dat
     Raises:
         InputError: the station has no such lot, or it is so already.
     """
-    if session.scalar(select(AcquisitionRow.number).where(AcquisitionRow.lot == lot).limit(1)) is None:
+    known = text("SELECT 1 FROM v_inspections WHERE lot = :lot LIMIT 1")  # as corrected
+    if session.scalar(known, {"lot": lot}) is None:
         raise InputError(f'lot "{lot}": nothing of it was inspected; expected a lot of this station')
     newest = select(LotHoldRow.held).where(LotHoldRow.lot == lot).order_by(LotHoldRow.sequence.desc())
     if bool(session.scalar(newest.limit(1))) == held:

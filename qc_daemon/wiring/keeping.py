@@ -13,11 +13,11 @@ from qc_daemon.domain.errors import ConfigError
 from qc_daemon.domain.retention import EvidenceKind, LetGo
 from qc_daemon.settings.retention import RetentionSection
 from qc_daemon.wiring.station import decoders, open_store
+from qc_daemon.workplace import Workplace
 
 if TYPE_CHECKING:
     from storage.backup import BackupDone
     from storage.fsck import FsckReport
-    from storage.inspection_store import SqlInspectionStore
 
 log = structlog.get_logger()
 
@@ -79,12 +79,14 @@ def folder_to_restore(config: Path, station: Path | None) -> Path:
     return load_config(config).station.folder
 
 
-def nightly_retention(config: Config, store: "SqlInspectionStore") -> Callable[[], None]:
+def nightly_retention(config: Config, workplace: Workplace) -> Callable[[], None]:
     """Return the retention that the calendar of a running station runs each night."""
+    from storage.inspection_store import SqlInspectionStore
     from storage.retention import retire
 
     def run() -> None:
-        done = retire(store, config.station.folder, config.retention.rules, SystemClock().now())
+        assert isinstance(workplace.store, SqlInspectionStore)
+        done = retire(workplace.store, config.station.folder, config.retention.rules, SystemClock().now())
         for one in done:
             if one.contents:
                 log.info("retired", kind=one.kind.value, contents=one.contents, size_bytes=one.size_bytes)
