@@ -11,6 +11,7 @@ import argparse
 import os
 import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from models.sealed_folder import MANIFEST
 from qc_daemon.domain.errors import QcError
 
 SEED = 5
+_LIBRARIES = ("opencv-contrib-python-headless", "scikit-image")  # of the classical methods
 
 
 def main() -> None:
@@ -95,7 +97,8 @@ def _origin(checkpoint: Path) -> tuple[tuple[str, ...] | None, dict[str, Any]]:
     if (checkpoint / MANIFEST).is_file():
         loaded = load_pmpn_checkpoint(checkpoint)
         held_out, digest = loaded.manifest.training.held_out, loaded.digest[:12]
-    origin = {"seed": SEED, "checkpoint": digest, "commit": here.commit, "versions": dict(here.versions)}
+    versions = {**here.versions, **{name: version(name) for name in _LIBRARIES}}
+    origin = {"seed": SEED, "checkpoint": digest, "commit": here.commit, "versions": versions}
     return held_out, origin
 
 
