@@ -35,7 +35,7 @@ def changed_keys(before: Config, after: Config) -> list[str]:
 def recorded_settings(config: Config) -> list[str]:
     """Return the configuration as lines for a record that everybody may read."""
     return [
-        f"{key} = {'(not recorded)' if value and _is_secret(key) else value!r}"
+        f"{key} = {'(not recorded)' if value and _is_secret(key) else repr(value)}"
         for key, value in sorted(flattened(config).items())
     ]
 
