@@ -373,7 +373,7 @@ class FeatureAggregation(nn.Cell):  # type: ignore[misc]
     def construct(self, features: ms.Tensor) -> ms.Tensor:
         """Return (B, C, H, W) of (B, C, H, W); H and W multiples of 4."""
         small = ops.relu(self.shrink(features))  # (B, C, H/2, W/2)
-        borrowed = _borrowed(small)
+        borrowed = borrowed_blocks(small)
         weights = ops.softmax(self.choose(borrowed), 1)  # (B, 4, H/2, W/2)
         mixed = ops.zeros_like(borrowed)
         for index, conv in enumerate(self.dilated):
@@ -384,7 +384,7 @@ class FeatureAggregation(nn.Cell):  # type: ignore[misc]
 _AFFINITY_SCALE = 10.0  # of cosines before their softmax, as in CTSDG
 
 
-def _borrowed(features: ms.Tensor) -> ms.Tensor:
+def borrowed_blocks(features: ms.Tensor) -> ms.Tensor:
     """Return the map made anew of its own 2 × 2 blocks, weighed by how alike their surroundings are."""
     batch, channels, height, width = features.shape
     blocks = ops.pixel_unshuffle(features, 2)  # (B, 4C, H/2, W/2)

@@ -14,7 +14,8 @@ from safetensors.numpy import load_file, save_file
 from models.export import load_weights, weights_of
 from models.inpainting_net import Pmpn
 from models.inpainting_net_config import PmpnConfig
-from models.mindspore_import import ms
+from models.mindspore_import import ms, nn
+from models.training.inpainting_adversary import Adversary, DeceivingLoss, DetectingLoss
 from models.training.inpainting_examples import Batch, Pool, draw_batch, stacked, whole_tiles
 from models.training.inpainting_losses import InpaintingLoss, LossWeights, fidelity_loss, psnr_of
 from models.training.optimisation import adamw, compiled_step, rate_factor
@@ -23,6 +24,7 @@ from models.training.training_state import LAST, load_state, save_state
 METRICS = "metrics.jsonl"
 _BEST = "best.safetensors"
 _WATCHED_AT_ONCE = 4
+_ADVERSARY_RATE = 0.1  # of the network's
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,7 @@ def fit_filling(
     ms.set_seed(settings.seed)
     net = Pmpn(config)
     folder.mkdir(parents=True, exist_ok=True)
-    optimizer = adamw(net, settings.learning_rate, settings.weight_decay)
-    step = compiled_step(InpaintingLoss(net, settings.losses), optimizer)
+    optimizer, step = learning_step(net, settings)
     watch = Watch(net, watching)
     if (folder / LAST).is_file():
         progress = FillingProgress(**load_state(net, optimizer, folder))
@@ -102,6 +103,28 @@ def fit_filling(
     load_weights(net, load_file(folder / _BEST), folder / _BEST)
     net.set_train(False)
     return net, progress
+
+
+def learning_step(net: Pmpn, settings: FillingSettings) -> tuple[nn.Optimizer, Callable[..., float]]:
+    """Return the network's optimizer and the function that a rate and a batch go through.
+
+    With an adversarial loss, each call teaches the adversary first, at a tenth of the rate as in CTSDG.
+    The adversary is no part of what a training resumes from: it begins anew.
+    """
+    optimizer = adamw(net, settings.learning_rate, settings.weight_decay)
+    loss = InpaintingLoss(net, settings.losses)
+    if settings.losses.adversarial == 0.0:
+        return optimizer, compiled_step(loss, optimizer)
+    adversary = Adversary()
+    moved = adamw(adversary, settings.learning_rate, settings.weight_decay)
+    detect = compiled_step(DetectingLoss(net, adversary), moved)
+    deceive = compiled_step(DeceivingLoss(loss, adversary), optimizer)
+
+    def both(rate: float, *arrays: NDArray[np.float32]) -> float:
+        detect(_ADVERSARY_RATE * rate, *arrays[:-1])  # all but the sketch
+        return deceive(rate, *arrays)
+
+    return optimizer, both
 
 
 class Watch:
