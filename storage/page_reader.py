@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, case, func, or_, select, text
+from sqlalchemy import ScalarSelect, Select, and_, case, func, or_, select, text
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.orm import Session
 
 from qc_daemon.domain.calibration import CheckKind
+from qc_daemon.domain.defect_points import SizedDefect, score_roll
 from qc_daemon.domain.errors import InputError
 from qc_daemon.domain.inspection import Acquisition, Conclusion
 from qc_daemon.domain.page import (
@@ -21,6 +22,7 @@ from qc_daemon.domain.page import (
     InspectionFilter,
     InspectionLine,
     InspectionSheet,
+    PointsLine,
     ReferenceLine,
     RollLine,
     RollSheet,
@@ -28,11 +30,13 @@ from qc_daemon.domain.page import (
     StoredReport,
 )
 from qc_daemon.domain.people import ApiToken, Person, Role, RollOrder, Signature, SignatureMeaning
+from qc_daemon.domain.verdict import Outcome
 from storage.conclusion_rows import verdict_of
 from storage.inspection_reader import SqlInspectionReader
 from storage.ledger_tables import LedgerRow
 from storage.people import SqlPeopleReader
 from storage.people_tables import ApiTokenRow, RollOrderRow, SignatureRow
+from storage.roll_views import FOUR_POINT, TEN_POINT
 from storage.tables import (
     AcquisitionRow,
     CalibrationScanRow,
@@ -126,10 +130,12 @@ class SqlPageReader:
                     AcquisitionRow.lot == lot, AcquisitionRow.roll == roll
                 )
             )
+            marks = _marks(session, lot, roll)
             return RollSheet(
                 line=_roll_line(session, lot, roll),
                 inspections=tuple(sorted(lines, key=lambda line: (line.position_m, line.number))),
-                marks=_marks(session, lot, roll),
+                marks=marks,
+                points=_points(session, lot, roll, marks),
                 field_mm=field_mm,
                 order=_order_of_roll(session, lot, roll),
             )
@@ -204,21 +210,8 @@ class SqlPageReader:
 
 def _lines() -> Select[Any]:
     """Select what a line of a list says, with the current conclusion of each inspection."""
-    newest = (
-        select(func.max(ConclusionRow.sequence))
-        .where(ConclusionRow.acquisition_number == AcquisitionRow.number)
-        .correlate(AcquisitionRow)
-        .scalar_subquery()
-    )
-    defects = (
-        select(func.count())
-        .select_from(DefectRow)
-        .where(DefectRow.conclusion_sequence == ConclusionRow.sequence)
-        .correlate(ConclusionRow)
-        .scalar_subquery()
-    )
-    return select(AcquisitionRow, ConclusionRow, defects.label("defects")).outerjoin(
-        ConclusionRow, ConclusionRow.sequence == newest
+    return select(AcquisitionRow, ConclusionRow, _defects().label("defects")).outerjoin(
+        ConclusionRow, ConclusionRow.sequence == _newest_conclusion()
     )
 
 
@@ -311,37 +304,18 @@ def _signatures(session: Session, row: AcquisitionRow) -> tuple[Signature, ...]:
 
 
 def _roll_line(session: Session, lot: str, roll: str) -> RollLine:
-    current = (
-        select(ConclusionRow.acquisition_number, func.max(ConclusionRow.sequence).label("sequence"))
-        .join(AcquisitionRow)
-        .where(AcquisitionRow.lot == lot, AcquisitionRow.roll == roll)
-        .group_by(ConclusionRow.acquisition_number)
-        .subquery()
-    )
-    verdicts = (
-        select(
-            func.count(AcquisitionRow.number),
-            *(
-                func.count(case((ConclusionRow.outcome == outcome, 1)))
-                for outcome in ("PASS", "FAIL", "REFER")
-            ),
-            func.min(AcquisitionRow.position_m),
-            func.max(AcquisitionRow.position_m),
-            func.max(AcquisitionRow.number),
-            func.max(AcquisitionRow.accepted_at),
-        )
-        .select_from(AcquisitionRow)
-        .outerjoin(current, current.c.acquisition_number == AcquisitionRow.number)
-        .outerjoin(ConclusionRow, ConclusionRow.sequence == current.c.sequence)
-        .where(AcquisitionRow.lot == lot, AcquisitionRow.roll == roll)
-    )
-    defects = (
-        select(func.count())
-        .select_from(DefectRow)
-        .where(DefectRow.conclusion_sequence.in_(select(current.c.sequence)))
-    )
-    found = tuple(session.execute(verdicts).one())
-    count, passed, failed, referred, first_m, last_m, last_number, last_at = found
+    query = _of_roll(
+        lot, roll,
+        func.count(AcquisitionRow.number),
+        *(func.count(case((ConclusionRow.outcome == outcome.value, 1))) for outcome in Outcome),
+        func.coalesce(func.sum(_defects()), 0),
+        func.min(AcquisitionRow.position_m),
+        func.max(AcquisitionRow.position_m),
+        func.max(AcquisitionRow.number),
+        func.max(AcquisitionRow.accepted_at),
+    )  # fmt: skip
+    found = tuple(session.execute(query).one())
+    count, passed, failed, referred, defect_count, first_m, last_m, last_number, last_at = found
     return RollLine(
         lot=lot,
         roll=roll,
@@ -350,7 +324,7 @@ def _roll_line(session: Session, lot: str, roll: str) -> RollLine:
         failed=failed,
         referred=referred,
         undecided=count - passed - failed - referred,
-        defects=session.scalar(defects) or 0,
+        defects=defect_count,
         first_m=first_m,
         last_m=last_m,
         last_number=last_number,
@@ -358,31 +332,74 @@ def _roll_line(session: Session, lot: str, roll: str) -> RollLine:
     )
 
 
-def _marks(session: Session, lot: str, roll: str) -> tuple[DefectMark, ...]:
-    newest = (
+def _of_roll(lot: str, roll: str, *columns: Any) -> Select[Any]:
+    """Select from the inspections of a roll with the current conclusion of each."""
+    return (
+        select(*columns)
+        .select_from(AcquisitionRow)
+        .outerjoin(ConclusionRow, ConclusionRow.sequence == _newest_conclusion())
+        .where(AcquisitionRow.lot == lot, AcquisitionRow.roll == roll)
+    )
+
+
+def _defects() -> ScalarSelect[Any]:
+    """Count the defects of a conclusion."""
+    return (
+        select(func.count())
+        .select_from(DefectRow)
+        .where(DefectRow.conclusion_sequence == ConclusionRow.sequence)
+        .correlate(ConclusionRow)
+        .scalar_subquery()
+    )
+
+
+def _newest_conclusion() -> ScalarSelect[Any]:
+    return (
         select(func.max(ConclusionRow.sequence))
         .where(ConclusionRow.acquisition_number == AcquisitionRow.number)
         .correlate(AcquisitionRow)
         .scalar_subquery()
     )
+
+
+def _marks(session: Session, lot: str, roll: str) -> tuple[DefectMark, ...]:
+    columns = (AcquisitionRow.number, AcquisitionRow.position_m, AcquisitionRow.um_per_pixel, DefectRow)
     query = (
-        select(AcquisitionRow.number, AcquisitionRow.position_m, AcquisitionRow.um_per_pixel, DefectRow)
-        .join(ConclusionRow, and_(ConclusionRow.sequence == newest))
+        _of_roll(lot, roll, *columns)
         .join(DefectRow, DefectRow.conclusion_sequence == ConclusionRow.sequence)
-        .where(AcquisitionRow.lot == lot, AcquisitionRow.roll == roll)
-        .order_by(AcquisitionRow.number.desc())
-        .limit(_MAP_INSPECTIONS)
+        .order_by(AcquisitionRow.number.desc(), DefectRow.position)
     )
     return tuple(
         DefectMark(
             number=number,
             position_m=position_m,
-            across_mm=(row.x_px + row.width_px / 2) * (um_per_pixel or 0.0) / 1000.0,
+            across_mm=(row.x_px + row.width_px / 2) * um_per_pixel / 1000.0,
             kind=row.kind,
             severity=row.severity,
             area_mm2=row.area_mm2,
+            size=SizedDefect(
+                row.kind,
+                position_m,
+                row.height_px * um_per_pixel / 1000.0,
+                row.width_px * um_per_pixel / 1000.0,
+            ),
         )
         for number, position_m, um_per_pixel, row in session.execute(query)
+    )
+
+
+def _points(session: Session, lot: str, roll: str, marks: Sequence[DefectMark]) -> tuple[PointsLine, ...]:
+    """Score a roll by each rule, over the area that was seen and not filled."""
+    height, width = AcquisitionRow.image_height_px, AcquisitionRow.image_width_px
+    seen_mm2 = height * width * AcquisitionRow.um_per_pixel * AcquisitionRow.um_per_pixel / 1e6
+    seen = seen_mm2 * (1.0 - ConclusionRow.filled_percent / 100.0)
+    area_mm2 = session.scalar(_of_roll(lot, roll, func.sum(seen))) or 0.0
+    scored = (
+        (rule, score_roll([mark.size for mark in marks], area_mm2, rule)) for rule in (FOUR_POINT, TEN_POINT)
+    )
+    return tuple(
+        PointsLine(rule.name, rule.version, score.points, score.per_100_yd2, score.accepted)
+        for rule, score in scored
     )
 
 

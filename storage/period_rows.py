@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, true
 from sqlalchemy.orm import Session, selectinload
 
 from qc_daemon.domain.composition import Evidence
@@ -49,15 +49,15 @@ _NO_EVIDENCE = Evidence(
 )
 
 
-def lot_record(session: Session, lot: str) -> LotRecord:
-    """Return what is known of a lot.
+def lot_record(session: Session, lot: str, roll: str | None = None) -> LotRecord:
+    """Return what is known of a lot, or of one of its rolls.
 
     Raises:
         InputError: nothing of it was inspected.
     """
     rows = session.scalars(
         select(AcquisitionRow)
-        .where(AcquisitionRow.lot == lot)
+        .where(AcquisitionRow.lot == lot, AcquisitionRow.roll == roll if roll is not None else true())
         .order_by(AcquisitionRow.number)
         .options(selectinload(AcquisitionRow.conclusions).selectinload(ConclusionRow.shares))
     ).all()

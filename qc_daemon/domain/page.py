@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from qc_daemon.domain.calibration import CheckKind
+from qc_daemon.domain.defect_points import SizedDefect
 from qc_daemon.domain.inspection import Acquisition, Conclusion
 from qc_daemon.domain.people import ApiToken, Person, RollOrder, Signature
 from qc_daemon.domain.reasons import Reason
@@ -120,6 +121,22 @@ class DefectMark:
     kind: str
     severity: str
     area_mm2: float
+    size: SizedDefect
+
+
+@dataclass(frozen=True, slots=True)
+class PointsLine:
+    """Points of a roll's defects by one rule; per area None while too little of the roll was seen.
+
+    Attributes:
+        accepted: None if the rule has no limit or too little was seen.
+    """
+
+    rule: str
+    version: str
+    points: float
+    per_100_yd2: float | None
+    accepted: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +150,7 @@ class RollSheet:
     line: RollLine
     inspections: tuple[InspectionLine, ...]
     marks: tuple[DefectMark, ...]
+    points: tuple[PointsLine, ...]
     field_mm: float | None
     order: RollOrder | None
 

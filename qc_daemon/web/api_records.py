@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Path as InPath
 from fastapi import Query
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from qc_daemon.domain.page import InspectionLine, RollLine
 from qc_daemon.domain.people import LONGEST_NAME
@@ -87,6 +87,8 @@ class Verdicts(BaseModel):
 class RollOrderIn(BaseModel):
     """A roll that is to be inspected, with its declared label."""
 
+    model_config = ConfigDict(extra="forbid")
+
     order: Name
     lot: Name
     roll: Name
@@ -115,6 +117,8 @@ class RollOrders(BaseModel):
 
 class AlarmAction(BaseModel):
     """What is done about an alarm, and why."""
+
+    model_config = ConfigDict(extra="forbid")
 
     code: Name
     subject: Annotated[str, StringConstraints(max_length=200)] = ""

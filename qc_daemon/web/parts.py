@@ -13,6 +13,7 @@ from qc_daemon.domain.people import PeopleReader
 from qc_daemon.domain.ports import Clock
 from qc_daemon.domain.reasons import Reason
 from qc_daemon.domain.requests import Desk
+from qc_daemon.domain.sampling import RollJudgement
 
 Language = Literal["zh", "en"]
 
@@ -83,6 +84,7 @@ class Parts:
         desk: where everything that changes something is brought.
         status: the published health of the station, as `qc-daemon status --json` prints it.
         duties: what is due with each spectrometer.
+        judge_roll: the verdict on a roll by all of its specimens; None if nothing was concluded.
         models: what the station could use; looks at every file, so it takes its time.
         chinese_font: served to browsers that have none of their own.
         secure: whether the page is served over TLS.
@@ -96,6 +98,7 @@ class Parts:
     desk: Desk
     status: Callable[[], dict[str, Any]]
     duties: Callable[[], tuple[DutyLine, ...]]
+    judge_roll: Callable[[str, str], RollJudgement | None]
     models: Callable[[], tuple[ModelSheet, ...]]
     pictures: Pictures
     wording: Wording

@@ -16,6 +16,7 @@ from qc_daemon.web.visitors import Visitor, known_visitor, parts_of
 router = APIRouter(include_in_schema=False)
 
 _ROWS = 25
+_JUDGED = 2000  # a page judges no longer roll; `qc-daemon report --lot` does
 _LARGEST = 2**63 - 1
 
 
@@ -45,11 +46,18 @@ def roll(
     request: Request, visitor: Annotated[Visitor, Depends(known_visitor)], lot: str = "", roll: str = ""
 ) -> Response:
     """Show one roll: its map, its defects, its inspections along it."""
+    parts = parts_of(request)
     try:
-        sheet = parts_of(request).reader.roll(lot, roll)
+        sheet = parts.reader.roll(lot, roll)
     except InputError as error:
         raise NotFound("no_roll") from error
-    return page(request, visitor, "roll.html", sheet=sheet, map=roll_map(sheet))
+    judgement = parts.judge_roll(lot, roll) if sheet.line.inspections <= _JUDGED else None
+    why = judgement.verdict.reasons if judgement else ()
+    reasons = [parts.wording.reason(reason, visitor.language) for reason in why]
+    return page(
+        request, visitor, "roll.html",
+        sheet=sheet, map=roll_map(sheet), judgement=judgement, reasons=reasons,
+    )  # fmt: skip
 
 
 def roll_map(sheet: RollSheet) -> RollMap:

@@ -146,6 +146,18 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "across": ("横向 mm", "Across mm"),
     "order": ("订单", "Order"),
     "no_order": ("没有订单", "no order"),
+    "roll_verdict": (
+        "布卷判定：{inspected} 次检验中 {usable} 次可用",
+        "Verdict on the roll: {usable} of {inspected} inspections are usable",
+    ),
+    "roll_not_judged": (
+        "布卷未判定：无结论，或布卷过长（见 qc-daemon report --lot）",
+        "Not judged here: no conclusion yet, or a roll too long for a page (qc-daemon report --lot)",
+    ),
+    "points": ("{points} 分", "{points} points"),
+    "too_little_seen": ("检验面积不足，无法折算", "too little area was seen to say how many per area"),
+    "points_accepted": ("接受", "within the limit"),
+    "points_refused": ("超限", "beyond the limit"),
     "no_name": ("（未命名）", "(no name)"),
     "map_limited": ("仅显示最新的 {count} 条", "Only the newest {count} are shown"),
     # calibration

@@ -21,6 +21,7 @@ from qc_daemon.domain.inspection import ModelVersion
 from qc_daemon.domain.page import DutyLine, ModelSheet
 from qc_daemon.domain.ports import Clock
 from qc_daemon.domain.requests import ActivateModel
+from qc_daemon.domain.sampling import RollJudgement, SamplingPlan, judge_roll
 from qc_daemon.settings.web import WebSection
 from qc_daemon.status import read_status
 from qc_daemon.wiring.archive import status_file
@@ -109,6 +110,7 @@ def page_parts(config: Config, section: WebSection, reader: "SqlInspectionReader
         desk=DeskSocket(folder),
         status=lambda: read_status(status_file(folder), clock.now()),
         duties=lambda: _duty_lines(reader, config),
+        judge_roll=lambda lot, roll: _roll_judgement(reader, config, lot, roll),
         models=_ModelSheets(config),
         pictures=Pictures(spectrum_svg, micrograph_on_screen),
         wording=Wording(reason_sentence, fibre_name, term),
@@ -179,6 +181,20 @@ def _duty_lines(reader: "SqlInspectionReader", config: Config) -> tuple[DutyLine
         for spectrometer in duties_known_to(reader, config)
         for duty in spectrometer.duties
     )
+
+
+def _roll_judgement(
+    reader: "SqlInspectionReader", config: Config, lot: str, roll: str
+) -> RollJudgement | None:
+    from storage.period_rows import lot_record
+
+    with reader.reading() as session:
+        record = lot_record(session, lot, roll)
+    figures = [one.figures for one in record.inspections]
+    if record.rule is None:
+        return None
+    plan = SamplingPlan(config.sampling.specimens_per_roll, config.sampling.rolls_per_lot)
+    return judge_roll(figures, record.rule, plan)
 
 
 class _ModelSheets:

@@ -8,6 +8,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from page_kit import PageOnTest, status_of_huge_body
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from qc_daemon.domain.people import Role
 
@@ -29,7 +30,10 @@ def schema(page: PageOnTest) -> Any:
 
 
 def fuzz(schema: Any, page: PageOnTest, examples: int) -> None:
-    """Send drawn requests of every operation with the token of each role, and with none."""
+    """Send drawn requests of every operation with the token of each role, and with none.
+
+    That a drawn order is accepted is not asked for: no schema says that a label sums to 100 %.
+    """
     for found in schema.get_all_operations():
         operation = found.ok()
 
@@ -38,7 +42,9 @@ def fuzz(schema: Any, page: PageOnTest, examples: int) -> None:
         def answers_are_described(case: Any) -> None:
             for role in ROLES:
                 answer = case.call(headers=headers(page, role))
-                case.validate_response(answer, headers=headers(page, role))
+                case.validate_response(
+                    answer, headers=headers(page, role), excluded_checks=[positive_data_acceptance]
+                )
                 assert answer.status_code < 500
                 assert (answer.status_code == 401) is (role is None)
                 if role is Role.QA and case.method == "POST":
