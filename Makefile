@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo run test check lint bench bench-models bench-inpainting lock install uninstall clean
+.PHONY: demo run test check lint bench bench-storage bench-models bench-inpainting lock install uninstall clean
 
 demo: $(READY)
 	@$(BIN)/qc-daemon demo $(ARGS)
@@ -25,6 +25,10 @@ lint: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+# Accepting, answering and exporting, each beside the plainest code; the long form is ARGS="--rows 10000000".
+bench-storage: $(READY)
+	@$(BIN)/python -m benchmarks.storage $(ARGS)
 
 # The comparison tables of docs/models.md; QC_DATA names the folder of recorded data.
 bench-models: $(READY)
