@@ -29,7 +29,7 @@ ExportFormat = Literal["csv", "parquet"]
 ARMOUR = "'"
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", ARMOUR)
-_ROWS_AT_ONCE = 20_000
+_ROWS_AT_ONCE = 10_000
 _UNFINISHED = ".unfinished"
 _MOMENT = pyarrow.timestamp("us", tz="UTC")
 _TYPES = {"INTEGER": pyarrow.int64(), "REAL": pyarrow.float64(), "TEXT": pyarrow.string()}
