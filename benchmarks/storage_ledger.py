@@ -70,9 +70,7 @@ def _station(database: Path, wanted: int) -> int:
         begin_ledger(connection, datetime.now(UTC))
     writer.dispose()
     with closing(dbapi2.connect(database)) as connection:
-        names = [
-            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        ]
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         return sum(connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for (name,) in tables)
 
 
