@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo run test check lint bench bench-storage bench-models bench-inpainting lock install uninstall clean
+.PHONY: demo run screenshots test check lint bench bench-storage bench-models bench-inpainting lock install uninstall clean
 
 demo: $(READY)
 	@$(BIN)/qc-daemon demo $(ARGS)
 
 run: $(READY)
 	@$(BIN)/qc-daemon run --config qc.demo.toml $(ARGS)
+
+# Every page in both languages, into docs/screenshots; needs Chromium.
+screenshots: $(READY)
+	@$(BIN)/python -m benchmarks.screenshots
 
 test: $(READY)
 	@$(BIN)/python -m pytest $(ARGS)
