@@ -25,9 +25,9 @@ from storage.acquisition_rows import acquisition_facts_of, reference_facts_of
 from storage.alarm_rows import active_alarms
 from storage.blobs import BlobStore
 from storage.calibration_rows import chart_points, last_calibrations, standing_at
+from storage.conclusion_rows import conclusion_of
 from storage.correction_tables import IdentityRow
 from storage.corrections import specimen_of
-from storage.conclusion_rows import conclusion_of
 from storage.database import database_path, database_url, one_line_errors, open_reader
 from storage.facts import AcceptedEntry, Decoders, contents_by_sha256, restore, restore_reference
 from storage.journal import EntryName, Journal, read_entry
