@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 _TESTS = Path(__file__).parent.parent
-sys.path[:0] = [str(_TESTS / "web"), str(_TESTS / "storage")]  # the kit, and the builders of records
+sys.path[:0] = [str(_TESTS / name) for name in ("web", "storage", "station")]  # the kit and its tools
 from page_kit import PageOnTest, a_page  # noqa: E402 found only now
 
 
