@@ -8,8 +8,8 @@ import typer
 
 from qc_daemon.config import DEFAULT_FILE
 from qc_daemon.domain.errors import InputError
-from qc_daemon.wiring import reports as wiring
 from qc_daemon.wiring.archive import archive_config
+from qc_daemon.wiring.reports import write_certificate, write_daily_report, write_lot_report
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="Configuration file of the station.")]
 StationOption = Annotated[
@@ -36,12 +36,12 @@ def report(
         raise InputError("report: expected one of an ID, --lot and --daily")
     settings = archive_config(config, station)
     if lot is not None:
-        path = wiring.write_lot_report(settings, lot, lang, out)
+        path = write_lot_report(settings, lot, lang, out)
     elif daily is not None:
-        path = wiring.write_daily_report(settings, _day(daily), lang, out)
+        path = write_daily_report(settings, _day(daily), lang, out)
     else:
         assert one is not None, "one of the three is given"
-        path = wiring.write_certificate(settings, one, lang, out)
+        path = write_certificate(settings, one, lang, out)
     typer.echo(str(path))
 
 
