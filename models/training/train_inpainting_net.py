@@ -66,11 +66,11 @@ def train_inpainting_net(
     work = out.with_name(out.name + ".training")
     work.mkdir(parents=True, exist_ok=True)
     sizes = sizes or PoolSizes()
-    tell(f"making {sizes.training} tiles and their guides")
-    pool = _kept_pool(work / "training.npz", training, sizes.training, settings.seed)
-    watching = _kept_pool(work / "watching.npz", held, sizes.watching, settings.seed + 1)
+    tell(f"making {sizes.training + sizes.watching} tiles and their guides")
+    pool = kept_pool(work / "training.npz", training, sizes.training, settings.seed)
+    watching = kept_pool(work / "watching.npz", held, sizes.watching, settings.seed + 1)
     net, progress = fit_filling(pool, watching, config or PmpnConfig(), settings, work, tell)
-    return write_pmpn_checkpoint(out, net, _record(training, held, len(pool), settings, progress))
+    return write_pmpn_checkpoint(out, net, training_record(training, held, len(pool), settings, progress))
 
 
 def filling_settings(seed: int, epochs: int | None, minutes: float | None) -> FillingSettings:
@@ -79,20 +79,21 @@ def filling_settings(seed: int, epochs: int | None, minutes: float | None) -> Fi
     return default if epochs is None else replace(default, epochs=epochs)
 
 
-def _kept_pool(path: Path, images: Sequence[ImageFile], count: int, seed: int) -> Pool:
+def kept_pool(path: Path, images: Sequence[ImageFile], count: int, seed: int) -> Pool:
     """Return the pool of an interrupted training, or a new one."""
     if not path.is_file():
         save_pool(make_pool(images, count, seed), path)
     return load_pool(path)
 
 
-def _record(
+def training_record(
     training: Sequence[ImageFile],
     held: Sequence[ImageFile],
     tiles: int,
     settings: FillingSettings,
     progress: FillingProgress,
 ) -> PmpnTraining:
+    """Return what a manifest says of a training; `tiles` is the size of the pool."""
     return PmpnTraining(
         sets=tuple(_set_line(folder, training) for folder in _folders(training)),
         held_out=tuple(sorted({f"{_name(image.folder)}: {image.group}" for image in held})),
