@@ -32,7 +32,13 @@ def register(app: typer.Typer) -> None:
 def conclude(
     ids: Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Numbers or ids.")] = None,
     all_of_them: Annotated[bool, typer.Option("--all", help="Every acquisition of the station.")] = False,
-    model: Annotated[Path | None, typer.Option(help="Model folder to use instead of the active one.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Model to use instead of the active one: its name in `models list`, or its folder.",
+        ),
+    ] = None,
     config: ConfigOption = DEFAULT_FILE,
     station: StationOption = None,
 ) -> None:

@@ -14,6 +14,7 @@ from qc_daemon.domain.errors import ConfigError, InputError
 from qc_daemon.domain.verdict import Verdict
 from qc_daemon.pipeline import Judges
 from qc_daemon.wiring.lines import demo_config
+from qc_daemon.wiring.model_choice import named_checkpoint
 from qc_daemon.wiring.station import open_judges, open_store, repair
 
 if TYPE_CHECKING:
@@ -53,9 +54,15 @@ def archive_config(config: Path, station: Path | None) -> Config:
 
 
 @contextmanager
-def open_archive(config: Config, checkpoint: Path | None) -> Iterator[tuple[Judges, "SqlInspectionStore"]]:
-    """Open what draws new conclusions from stored facts: no instruments, no reports."""
-    judges = open_judges(config, checkpoint or config.judgement.checkpoint)
+def open_archive(config: Config, model: str | None) -> Iterator[tuple[Judges, "SqlInspectionStore"]]:
+    """Open what draws new conclusions from stored facts: no instruments, no reports.
+
+    Args:
+        config: of the station.
+        model: name or folder of a model to judge with instead of the station's own.
+    """
+    checkpoint = config.judgement.checkpoint if model is None else named_checkpoint(config, model)
+    judges = open_judges(config, checkpoint)
     with judges as opened, open_store(config.station.folder) as store:
         repair(store)
         yield opened, store

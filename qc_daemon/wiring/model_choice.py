@@ -37,6 +37,20 @@ def chosen_checkpoint(config: Config) -> Path:
     return found.folder
 
 
+def named_checkpoint(config: Config, name: str) -> Path:
+    """Return the folder of a model; `name` is such a folder, or what `qc-daemon models list` calls it.
+
+    Raises:
+        CheckpointError: it is neither, or the named model is damaged.
+    """
+    from models.library import model_named
+
+    folder = Path(name)
+    if folder.is_dir() or len(folder.parts) > 1:
+        return folder
+    return model_named(name, station_models(config.station.folder)).folder
+
+
 def station_models(station: Path) -> Path:
     """Return where a station keeps models of its own."""
     return station / "models"

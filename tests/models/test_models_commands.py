@@ -16,6 +16,7 @@ from models.sealed_folder import seal_files
 from qc_daemon.cli import main
 from qc_daemon.config import Config, load_config
 from qc_daemon.domain.errors import CheckpointError
+from qc_daemon.wiring.archive import open_archive
 from qc_daemon.wiring.history import run_query
 from qc_daemon.wiring.model_choice import chosen_checkpoint
 from qc_daemon.wiring.station import open_judges, open_store
@@ -51,8 +52,12 @@ class Station:
         return load_config(self.config_file)
 
     def models(self, *arguments: object) -> Ran:
+        return self.run("models", *arguments)
+
+    def run(self, *arguments: object) -> Ran:
+        self._capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
-            main(["models", *map(str, arguments), "--config", str(self.config_file)])
+            main([*map(str, arguments), "--config", str(self.config_file)])
         printed = self._capsys.readouterr()
         return Ran(int(ended.value.code or 0), printed.out, printed.err)
 
@@ -146,6 +151,19 @@ def test_an_activated_model_judges_from_the_next_start_and_stays(station: Statio
         ("composition", "our-line", added.digest),
         ("composition", released.manifest.name, released.digest),
     )
+
+
+def test_new_conclusions_are_drawn_by_a_model_of_the_library_or_by_a_folder(station: Station) -> None:
+    added = station.add_model("our-line")
+    for meant, digest in (
+        ("our-line", added.digest),
+        (str(added.folder), added.digest),
+        (None, load_checkpoint(RELEASED).digest),
+    ):
+        with open_archive(station.config, meant) as (judges, _):
+            assert judges.predictor.version.digest == digest
+    ran = station.run("conclude", "--all", "--model", "no-such")
+    require_one_line(ran, 2, f'no model "no-such"; expected one of {RELEASED.name}, our-line')
 
 
 def test_a_station_does_not_go_on_with_another_model_when_its_own_is_gone(station: Station) -> None:
