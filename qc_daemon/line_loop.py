@@ -22,7 +22,6 @@ from qc_daemon.domain.reference_validity import Validity, reference_validity
 from qc_daemon.domain.spectrum import Scan
 from qc_daemon.domain.supervision import InstrumentEvent
 from qc_daemon.domain.waits import growing_waits
-from qc_daemon.domain.warm_up import WarmUpLimits
 from qc_daemon.line_watch import LineWatch
 from qc_daemon.pipeline import Inspection, Judges, Station, glance, inspect_specimen
 from qc_daemon.references import renew_reference, take_tile_reference
@@ -55,7 +54,7 @@ class LineLoop:
         self._first_serial = ""
         clock, store = workplace.judges.clock, workplace.store
         self._spectrometer = Supervisor("spectrometer", board, store, clock)
-        self._watch = SpectrometerWatch(self._spectrometer, clock, WarmUpLimits())
+        self._watch = SpectrometerWatch(self._spectrometer, clock, workplace.warm_up)
         self._camera = self._watched_camera()
         self._clock_watch = ClockWatch(clock)
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from qc_daemon.domain.ports import InspectionStore, Line, MicroscopeCamera, NirSpectrometer, ReportWriter
 from qc_daemon.domain.spectrum import ReflectanceTile
+from qc_daemon.domain.warm_up import WarmUpLimits
 from qc_daemon.pipeline import Judges
 
 
@@ -21,7 +22,8 @@ class Instruments:
 class Workplace:
     """All that the line loop works with; each instrument is opened anew after its own losses.
 
-    `requested_tile` returns the white tile once after a person said that it lies there, else None.
+    `requested_tile` returns the white tile once after a person said that it lies there, else None;
+    `warm_up` says when the spectrometer counts as warm.
     """
 
     judges: Judges
@@ -31,6 +33,7 @@ class Workplace:
     open_spectrometer: Callable[[], AbstractContextManager[NirSpectrometer]]
     open_camera: Callable[[], AbstractContextManager[MicroscopeCamera]] | None
     requested_tile: Callable[[], ReflectanceTile | None] = lambda: None
+    warm_up: WarmUpLimits = field(default_factory=WarmUpLimits)
 
     @contextmanager
     def open_instruments(self) -> Iterator[Instruments]:

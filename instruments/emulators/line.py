@@ -19,6 +19,7 @@ from qc_daemon.domain.spectrum import ReflectanceTile
 _TILE = ReflectanceTile("emulated-tile", np.array([400.0, 3000.0]), np.array([1.0, 1.0]))
 _GREY_TILE = ReflectanceTile("emulated-grey", _TILE.wavelength_nm, GREY_REFLECTANCE * _TILE.reflectance)
 _STANDARD_ID = "emulated-standard"
+_POWERED_S = 3600.0  # it was on before the line began, so nothing drifts any more
 
 
 class EmulatedLine:
@@ -62,7 +63,15 @@ class EmulatedLine:
             self._spectrometer = stack.enter_context(
                 EmulatorProcess(
                     f"instruments.emulators.{self._emulator}",
-                    ["--tape", str(self._tape), "--scan-time-s", str(self._scan_time_s), pacing],
+                    [
+                        "--tape",
+                        str(self._tape),
+                        "--scan-time-s",
+                        str(self._scan_time_s),
+                        pacing,
+                        "--powered-s",
+                        str(_POWERED_S),
+                    ],
                 )
             )
             self._camera = None

@@ -93,6 +93,7 @@ class SerialEmulator:
         baud: bits per second that the line is paced to, or None for as fast as it goes.
         symlink: a stable name for the port, or None.
         faults: faults to have from the start, as NAME[=VALUE][@COMMAND].
+        powered_s: how long the instrument has been on when the process starts.
 
     Raises:
         ConfigError: there is no such fault.
@@ -107,12 +108,13 @@ class SerialEmulator:
         baud: int | None,
         symlink: Path | None,
         faults: Sequence[str],
+        powered_s: float = 0.0,
     ) -> None:
         self._known_faults = instrument.faults
         self._serial = tape.serial
         self._port = PtyPort(symlink)
         self._faults = ActiveFaults(instrument.faults, instrument.command_number)
-        self._device = instrument.build(tape, scan_time_s, self._faults, time.monotonic())
+        self._device = instrument.build(tape, scan_time_s, self._faults, time.monotonic() - powered_s)
         self._seconds_per_byte = 0.0 if baud is None else _BITS_PER_BYTE / baud
         self._outgoing: deque[tuple[float, bytes]] = deque()
         for fault in faults:
@@ -245,7 +247,9 @@ def emulate(instrument: Emulated, arguments: Sequence[str] | None = None) -> int
     baud = options.baud if options.paced else None
     try:
         tape = read_tape(options.tape)
-        SerialEmulator(instrument, tape, options.scan_time_s, baud, options.symlink, options.fault).run()
+        SerialEmulator(
+            instrument, tape, options.scan_time_s, baud, options.symlink, options.fault, options.powered_s
+        ).run()
     except QcError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_status
@@ -266,6 +270,7 @@ def _parser(instrument: Emulated) -> argparse.ArgumentParser:
     pacing.add_argument("--baud-paced", dest="paced", action="store_true", help="bytes take time (default)")
     pacing.add_argument("--unpaced", dest="paced", action="store_false", help="as fast as it goes")
     parser.add_argument("--baud", type=int, default=115200, help="bits per second of a paced line (115200)")
+    parser.add_argument("--powered-s", type=float, default=0.0, help="how long it has been on already (0)")
     parser.add_argument("--fault", action="append", default=[], metavar="NAME[=VALUE][@COMMAND]")
     parser.set_defaults(paced=True)
     return parser

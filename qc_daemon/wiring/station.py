@@ -19,6 +19,7 @@ from qc_daemon.domain.ports import AlarmStore, Line, MicroscopeCamera
 from qc_daemon.domain.quality import FrameLimits, ScanLimits
 from qc_daemon.domain.rules import rule_named
 from qc_daemon.domain.spectrum import Scan
+from qc_daemon.domain.warm_up import WarmUpLimits
 from qc_daemon.pipeline import Judges
 from qc_daemon.wiring.calibration_settings import configured_transfer, reference_limits, tile_on_request
 from qc_daemon.wiring.cameras import camera_of, flat_field
@@ -69,7 +70,13 @@ def open_workplace(config: Config, line: Line) -> Iterator[Workplace]:
             open_spectrometer=lambda: spectrometer_of(config, line),
             open_camera=camera_opener(config, line),
             requested_tile=tile_on_request(config, line),
+            warm_up=_warm_up_limits(config),
         )
+
+
+def _warm_up_limits(config: Config) -> WarmUpLimits:
+    """Return when the spectrometer counts as warm; an emulated one has been on for an hour."""
+    return WarmUpLimits() if config.emulated_line is None else WarmUpLimits(longest_s=0.0)
 
 
 def repair(store: "SqlInspectionStore") -> None:
