@@ -2,7 +2,7 @@ import gc
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from camera_kit import HEAD, ScriptedServer, a_jpeg, a_part, a_part_without_length
@@ -32,13 +32,38 @@ def image_folder(tmp_path_factory):
     return folder
 
 
-@contextmanager
-def emulated(folder, *args, timeout_s=2.0):
-    with (
-        EmulatorProcess("instruments.emulators.mjpeg_camera", ["--images", str(folder), *args]) as emulator,
-        MjpegHttpCamera(emulator.ready["url"], 1.85, CLOCK, timeout_s) as camera,
-    ):
-        yield emulator, camera
+@pytest.fixture(scope="module")
+def emulators(image_folder):
+    """Emulators by their options, each started once."""
+    started = {}
+    with ExitStack() as stack:
+
+        def emulator(*options):
+            if options not in started:
+                arguments = ["--images", str(image_folder), *options]
+                process = EmulatorProcess("instruments.emulators.mjpeg_camera", arguments)
+                started[options] = stack.enter_context(process)
+            return started[options]
+
+        yield emulator
+
+
+@pytest.fixture()
+def emulated(emulators):
+    """An emulator with its fault, from before the first frame on, and a camera that is not connected yet."""
+
+    @contextmanager
+    def emulated(*options, fault=None, timeout_s=2.0):
+        emulator = emulators(*options)
+        for known in emulator.tell("help")["faults"]:
+            emulator.tell(f"clear {known}")
+        emulator.tell("present 0")
+        if fault:
+            emulator.tell(f"fault {fault}")
+        with MjpegHttpCamera(emulator.ready["url"], 1.85, CLOCK, timeout_s) as camera:
+            yield emulator, camera
+
+    return emulated
 
 
 def now_s():
@@ -53,8 +78,8 @@ def readers():
     return [thread for thread in threading.enumerate() if thread.name == "mjpeg-reader"]
 
 
-def test_a_frame_shows_what_was_presented_before_it_was_asked_for_every_time(image_folder):
-    with emulated(image_folder, "--fps", "60") as (emulator, camera):
+def test_a_frame_shows_what_was_presented_before_it_was_asked_for_every_time(emulated):
+    with emulated("--fps", "60") as (emulator, camera):
         for turn in range(60):
             number = turn % len(GREYS)
             assert emulator.tell(f"present {number}") == {"ok": True, "present": f"{number}.jpg"}
@@ -65,8 +90,8 @@ def test_a_frame_shows_what_was_presented_before_it_was_asked_for_every_time(ima
             assert frame.repeats == 0
 
 
-def test_the_first_frame_after_a_moment_of_the_past_is_still_there(image_folder):
-    with emulated(image_folder, "--fps", "30") as (emulator, camera):
+def test_the_first_frame_after_a_moment_of_the_past_is_still_there(emulated):
+    with emulated("--fps", "30") as (emulator, camera):
         emulator.tell("present 1")
         camera.frame_after(now_s())
         triggered_s = now_s()
@@ -78,8 +103,8 @@ def test_the_first_frame_after_a_moment_of_the_past_is_still_there(image_folder)
         assert again.captured_monotonic_s == first.captured_monotonic_s
 
 
-def test_a_frame_carries_the_cameras_own_bytes_and_where_the_camera_is(image_folder):
-    with emulated(image_folder, "--untouched") as (emulator, camera):
+def test_a_frame_carries_the_cameras_own_bytes_and_where_the_camera_is(image_folder, emulated):
+    with emulated("--untouched") as (emulator, camera):
         emulator.tell("present 2")
         frame = camera.frame_after(now_s())
         assert frame.encoded == (image_folder / "2.jpg").read_bytes()
@@ -125,7 +150,7 @@ def test_a_damaged_frame_is_passed_over_for_the_next_whole_one(part):
 @pytest.mark.parametrize(
     ("fault", "error", "message"),
     [
-        ("stall", LinkTimeout, "no frame within 2 s|stalled|did not answer in time"),
+        ("stall", LinkTimeout, "no frame within 1 s|stalled|did not answer in time"),
         ("drop", LinkLost, "closed the stream"),
         ("garbage_part", ProtocolError, "are no image; expected a whole"),
         ("cut_jpeg", ProtocolError, "cut off after"),
@@ -134,9 +159,9 @@ def test_a_damaged_frame_is_passed_over_for_the_next_whole_one(part):
     ],
 )
 def test_each_fault_is_an_error_in_time_and_gone_when_the_camera_is_well_again(
-    image_folder, fault, error, message
+    emulated, fault, error, message
 ):
-    with emulated(image_folder, "--fps", "30", "--fault", fault) as (emulator, camera):
+    with emulated("--fps", "30", fault=fault, timeout_s=1.0) as (emulator, camera):
         for _ in range(2):
             started_s = now_s()
             with pytest.raises(error, match=message):
@@ -149,8 +174,8 @@ def test_each_fault_is_an_error_in_time_and_gone_when_the_camera_is_well_again(
 
 
 @pytest.mark.parametrize("fault", ["stall", "drop", "garbage_part", "cut_jpeg", "endless_part", "not_found"])
-def test_a_fault_that_comes_while_the_stream_runs_is_survived(image_folder, fault):
-    with emulated(image_folder, "--fps", "30") as (emulator, camera):
+def test_a_fault_that_comes_while_the_stream_runs_is_survived(emulated, fault):
+    with emulated("--fps", "30", timeout_s=1.0) as (emulator, camera):
         camera.frame_after(now_s())
         emulator.tell(f"fault {fault}")
         with pytest.raises(InstrumentError):
@@ -165,8 +190,8 @@ def codes(frame, triggered_s):
     return [reason.code for reason in assess_frame(frame, triggered_s, FrameLimits())]
 
 
-def test_a_frozen_camera_is_refused_from_the_first_picture_that_it_repeats(image_folder):
-    with emulated(image_folder, "--fps", "30", timeout_s=3.0) as (emulator, camera):
+def test_a_frozen_camera_is_refused_from_the_first_picture_that_it_repeats(emulated):
+    with emulated("--fps", "30", timeout_s=3.0) as (emulator, camera):
         camera.frame_after(now_s())
         emulator.tell("fault frozen")
         emulator.tell("present 4")
@@ -182,14 +207,14 @@ def test_a_frozen_camera_is_refused_from_the_first_picture_that_it_repeats(image
         assert grey_of(frame) == pytest.approx(GREYS[4], abs=2)
 
 
-def test_a_camera_that_is_frozen_from_its_first_frame_on_is_never_judged(image_folder):
-    with emulated(image_folder, "--fps", "30", "--fault", "frozen", timeout_s=3.0) as (_, camera):
+def test_a_camera_that_is_frozen_from_its_first_frame_on_is_never_judged(emulated):
+    with emulated("--fps", "30", fault="frozen", timeout_s=3.0) as (_, camera):
         asked_s = now_s()
         assert ReasonCode.FRAME_FROZEN in codes(camera.frame_after(asked_s), asked_s)
 
 
-def test_a_frozen_camera_is_not_taken_for_a_live_one_when_it_is_connected_again(image_folder):
-    with emulated(image_folder, "--fps", "30", timeout_s=3.0) as (emulator, camera):
+def test_a_frozen_camera_is_not_taken_for_a_live_one_when_it_is_connected_again(emulated):
+    with emulated("--fps", "30", timeout_s=3.0) as (emulator, camera):
         camera.frame_after(now_s())
         emulator.tell("fault frozen")
         camera.frame_after(now_s())
@@ -231,13 +256,14 @@ def test_a_single_frame_proves_nothing():
         over.set()
 
 
-def test_a_camera_that_falls_behind_gives_no_frame_from_before_the_trigger(image_folder):
-    with emulated(image_folder, "--fps", "30", timeout_s=3.0) as (emulator, camera):
+def test_a_camera_that_falls_behind_gives_no_frame_from_before_the_trigger(emulated):
+    with emulated("--fps", "30", timeout_s=3.0) as (emulator, camera):
         emulator.tell("present 0")
         camera.frame_after(now_s())
         emulator.tell("fault stale=30")
-        stop_s, refused = now_s() + 4.0, 0
-        while now_s() < stop_s:
+        given_up_s, refused = now_s() + 20.0, 0
+        while refused < 2:
+            assert now_s() < given_up_s
             number = refused % len(GREYS)
             emulator.tell(f"present {number}")
             asked_s = now_s()
@@ -248,7 +274,6 @@ def test_a_camera_that_falls_behind_gives_no_frame_from_before_the_trigger(image
             else:
                 assert grey_of(frame) == pytest.approx(GREYS[number], abs=2)
             assert now_s() - asked_s < 2.5
-        assert refused > 0
         emulator.tell("clear stale")
         emulator.tell("present 5")
         assert grey_of(camera.frame_after(now_s())) == pytest.approx(GREYS[5], abs=2)
@@ -301,16 +326,16 @@ def test_a_camera_whose_clock_was_never_set_serves(offset_s):
         ("overexposed", ReasonCode.OVEREXPOSED),
     ],
 )
-def test_what_no_specimen_can_look_like_is_refused_by_a_gate(image_folder, fault, code):
-    with emulated(image_folder, "--fps", "30", timeout_s=3.0) as (emulator, camera):
+def test_what_no_specimen_can_look_like_is_refused_by_a_gate(emulated, fault, code):
+    with emulated("--fps", "30", timeout_s=3.0) as (emulator, camera):
         emulator.tell("present 2")
         emulator.tell(f"fault {fault}")
         asked_s = now_s()
         assert code in codes(camera.frame_after(asked_s), asked_s)
 
 
-def test_a_slow_camera_is_waited_for(image_folder):
-    with emulated(image_folder, "--fault", "slow=4") as (_, camera):
+def test_a_slow_camera_is_waited_for(emulated):
+    with emulated("--fps", "30", fault="slow=4") as (_, camera):
         moments = [camera.frame_after(now_s()).captured_monotonic_s for _ in range(3)]
         assert moments[2] - moments[0] > 0.4
 
@@ -348,8 +373,8 @@ def test_a_wrong_address_is_refused_before_anything_is_opened():
         MjpegHttpCamera("rtsp://camera/1", 1.0, CLOCK)
 
 
-def test_no_thread_and_no_socket_is_left_behind(image_folder):
-    with emulated(image_folder, "--fps", "60") as (emulator, camera):
+def test_no_thread_and_no_socket_is_left_behind(emulated):
+    with emulated("--fps", "60") as (emulator, camera):
         camera.frame_after(now_s())
         assert len(readers()) == 1
         for _ in range(3):
