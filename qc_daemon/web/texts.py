@@ -72,8 +72,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "no_spectrum": ("没有光谱：无可用的白参考", "No spectrum: there is no white reference to use"),
     "micrograph": (
-        "显微图像（红线：杂质；方框：模型保留的区域）",
-        "Micrograph (red line: debris; boxes: regions kept by the model)",
+        "显微图像（红线：杂质；方框：对结果影响最大的区域）",
+        "Micrograph (red line: debris; boxes: regions that move the answer most)",
     ),
     "no_micrograph": ("没有显微图像", "No micrograph"),
     "shares": (
