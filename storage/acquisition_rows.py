@@ -1,6 +1,9 @@
 """Facts to rows and back."""
 
-from sqlalchemy import select
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from qc_daemon.domain.errors import IntegrityError
@@ -77,17 +80,30 @@ def reference_row(session: Session, facts: ReferenceFacts) -> WhiteReferenceRow:
 
 def acquisition_facts_of(row: AcquisitionRow) -> AcquisitionFacts:
     """Return the facts that a row was made of."""
+    camera = identity_of(row.camera) if row.camera else None
+    white = reference_facts_of(row.white) if row.white else None
+    return facts_from(row, label_of(row), identity_of(row.spectrometer), camera, white)
+
+
+def facts_from(
+    row: AcquisitionRow | Row[Any],
+    label: DeclaredLabel | None,
+    spectrometer: InstrumentIdentity,
+    camera: InstrumentIdentity | None,
+    white: ReferenceFacts | None,
+) -> AcquisitionFacts:
+    """Return the facts that the columns of a row and what they point at were made of."""
     return AcquisitionFacts(
         number=row.number,
         accepted_at=row.accepted_at,
         id=row.id,
-        specimen=Specimen(row.specimen, row.lot, row.roll, row.position_m, label_of(row)),
-        spectrometer=identity_of(row.spectrometer),
+        specimen=Specimen(row.specimen, row.lot, row.roll, row.position_m, label),
+        spectrometer=spectrometer,
         raw_format=row.raw_format,
         scan_sha256=row.scan_sha256,
-        white=reference_facts_of(row.white) if row.white else None,
+        white=white,
         camera_expected=row.camera_expected,
-        frame=_frame_facts_of(row),
+        frame=_frame_facts_of(row, camera),
         triggered_at=row.triggered_at,
         triggered_monotonic_s=row.triggered_monotonic_s,
         acquire_seconds=row.acquire_seconds,
@@ -96,10 +112,14 @@ def acquisition_facts_of(row: AcquisitionRow) -> AcquisitionFacts:
 
 def label_of(row: AcquisitionRow) -> DeclaredLabel | None:
     """Return the declared label as it was read when the specimen was measured."""
-    if row.label_text is None:
+    return label_from(row.label_text, row.declared_fibres)
+
+
+def label_from(text: str | None, lines: Iterable[DeclaredFibreRow | Row[Any]]) -> DeclaredLabel | None:
+    """Return the label of that text and those lines; None without a text."""
+    if text is None:
         return None
-    lines = (DeclaredFibre(line.fibre, line.percent) for line in row.declared_fibres)
-    return DeclaredLabel(row.label_text, tuple(lines))
+    return DeclaredLabel(text, tuple(DeclaredFibre(line.fibre, line.percent) for line in lines))
 
 
 def reference_facts_of(row: WhiteReferenceRow) -> ReferenceFacts:
@@ -160,18 +180,18 @@ def _set_frame(session: Session, row: AcquisitionRow, frame: FrameFacts) -> None
     row.image_repeats = frame.repeats
 
 
-def _frame_facts_of(row: AcquisitionRow) -> FrameFacts | None:
+def _frame_facts_of(row: AcquisitionRow | Row[Any], camera: InstrumentIdentity | None) -> FrameFacts | None:
     if row.image_sha256 is None:
         return None
     # The table's check allows a frame only with all of its columns.
-    assert row.camera and row.image_width_px and row.image_height_px and row.um_per_pixel
+    assert camera and row.image_width_px and row.image_height_px and row.um_per_pixel
     assert row.captured_at and row.captured_monotonic_s is not None and row.image_repeats is not None
     return FrameFacts(
         image_sha256=row.image_sha256,
         width_px=row.image_width_px,
         height_px=row.image_height_px,
         um_per_pixel=row.um_per_pixel,
-        camera=identity_of(row.camera),
+        camera=camera,
         captured_at=row.captured_at,
         captured_monotonic_s=row.captured_monotonic_s,
         repeats=row.image_repeats,

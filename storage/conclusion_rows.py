@@ -1,8 +1,10 @@
 """Conclusions to rows and back."""
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from qc_daemon.domain.composition import Composition, Evidence, FibreShare
@@ -122,6 +124,13 @@ def conclusion_of(
 
 
 def composition_of(row: ConclusionRow, evidence: Evidence) -> Composition:
+    """Return the composition of a conclusion that has one; raises as `composition_from` does."""
+    return composition_from(row, row.shares, evidence)
+
+
+def composition_from(
+    row: ConclusionRow | Row[Any], shares: Iterable[FibreShareRow | Row[Any]], evidence: Evidence
+) -> Composition:
     """Return the composition of a conclusion that has one (`evidence_sha256` is set).
 
     Raises:
@@ -132,7 +141,7 @@ def composition_of(row: ConclusionRow, evidence: Evidence) -> Composition:
     assert row.novelty is not None and row.novelty_limit is not None
     return Composition(
         shares=tuple(
-            FibreShare(part.fibre, part.percent, part.lo_percent, part.hi_percent) for part in row.shares
+            FibreShare(part.fibre, part.percent, part.lo_percent, part.hi_percent) for part in shares
         ),
         main_fibre=row.main_fibre,
         novelty=row.novelty,
@@ -143,7 +152,7 @@ def composition_of(row: ConclusionRow, evidence: Evidence) -> Composition:
     )
 
 
-def tolerance_of(row: ConclusionRow) -> Tolerance:
+def tolerance_of(row: ConclusionRow | Row[Any]) -> Tolerance:
     """Return the rule that a conclusion was judged by."""
     return Tolerance(
         name=row.tolerance_name,
@@ -162,10 +171,13 @@ def tolerance_of(row: ConclusionRow) -> Tolerance:
 
 def verdict_of(row: ConclusionRow) -> Verdict:
     """Return the verdict of a conclusion."""
-    reasons = tuple(
-        Reason(ReasonCode(part.code), part.subject, part.figure, part.figure_limit) for part in row.reasons
-    )
-    return Verdict(Outcome(row.outcome), reasons)
+    return verdict_from(row.outcome, row.reasons)
+
+
+def verdict_from(outcome: str, reasons: Iterable[ReasonRow | Row[Any]]) -> Verdict:
+    """Return the verdict of that outcome and those reasons; raises ValueError for unknown codes."""
+    given = (Reason(ReasonCode(part.code), part.subject, part.figure, part.figure_limit) for part in reasons)
+    return Verdict(Outcome(outcome), tuple(given))
 
 
 def _set_composition(row: ConclusionRow, composition: Composition) -> None:

@@ -1,19 +1,24 @@
 """What `fsck` checks inside one moment of the database."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-from sqlalchemy import func, select, text
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy import Row, Select, func, select, text
+from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
 
 from qc_daemon.domain.composition import Evidence
 from qc_daemon.domain.control_charts import IN_CONTROL
+from qc_daemon.domain.label import DeclaredLabel
 from qc_daemon.domain.reasons import JUDGEMENTS
 from qc_daemon.domain.verdict import judge
-from storage.acquisition_rows import acquisition_facts_of
-from storage.conclusion_grounds import label_judged
-from storage.conclusion_rows import composition_of, tolerance_of, verdict_of
+from storage.acquisition_rows import facts_from, identity_of, label_from, reference_facts_of
+from storage.conclusion_rows import composition_from, tolerance_of, verdict_from
+from storage.correction_tables import CorrectionRow
+from storage.corrections import corrected_label
+from storage.ground_tables import ConclusionGroundRow
 from storage.journal_entry import facts_sha256
 from storage.open_work import Need, open_work
 from storage.retention_rows import gone_contents
@@ -22,12 +27,17 @@ from storage.tables import (
     CalibrationScanRow,
     CheckRunRow,
     ConclusionRow,
+    DeclaredFibreRow,
+    FibreShareRow,
+    InstrumentRow,
     QuarantineRow,
+    ReasonRow,
     ReportRow,
     WhiteReferenceRow,
 )
 
 _ROWS_AT_ONCE = 500
+_ACQUISITIONS, _CONCLUSIONS = AcquisitionRow.__table__, ConclusionRow.__table__
 _NO_EVIDENCE = Evidence(
     np.zeros((0, 0), np.float32), np.zeros((0, 0), np.bool_), np.zeros(1), np.zeros(0, np.float32)
 )
@@ -64,6 +74,17 @@ class RowCheck:
     problems: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A conclusion's columns, and what its verdict follows from."""
+
+    row: Row[Any]
+    shares: Sequence[Row[Any]]
+    reasons: Sequence[Row[Any]]
+    label: DeclaredLabel | None
+    has_white: bool
+
+
 def check_rows(session: Session) -> RowCheck:
     """Check the database file, then every acquisition, reference, conclusion and report row."""
     check = RowCheck()
@@ -94,24 +115,42 @@ def _file_problems(session: Session) -> Iterator[str]:
 
 
 def _check_acquisitions(session: Session, check: RowCheck) -> None:
-    query = (
-        select(AcquisitionRow)
-        .options(
-            joinedload(AcquisitionRow.spectrometer),
-            joinedload(AcquisitionRow.camera),
-            joinedload(AcquisitionRow.white).joinedload(WhiteReferenceRow.instrument),
-            selectinload(AcquisitionRow.declared_fibres),
+    instruments = {row.id: identity_of(row) for row in session.scalars(select(InstrumentRow))}
+    whites = {
+        row.sequence: reference_facts_of(row)
+        for row in session.scalars(
+            select(WhiteReferenceRow).options(joinedload(WhiteReferenceRow.instrument))
         )
-        .order_by(AcquisitionRow.number)
-        .execution_options(yield_per=_ROWS_AT_ONCE)
-    )
-    for row in session.scalars(query):
-        facts = acquisition_facts_of(row)
-        if facts_sha256(facts) != row.facts_sha256:
-            check.problems.append(f"acquisition {row.number}: its row was altered after it was accepted")
-        check.contents[facts.scan_sha256] = f"acquisition {row.number}"
-        if facts.frame:
-            check.contents[facts.frame.image_sha256] = f"acquisition {row.number}"
+    }
+    for rows in _chunks(session, select(_ACQUISITIONS).order_by(_ACQUISITIONS.c.number)):
+        fibres = _parts(session, DeclaredFibreRow.acquisition_number, {row.number for row in rows})
+        for row in rows:
+            label = label_from(row.label_text, fibres[row.number])
+            camera, white = instruments.get(row.camera_id), whites.get(row.white_reference_sequence)
+            facts = facts_from(row, label, instruments[row.spectrometer_id], camera, white)
+            if facts_sha256(facts) != row.facts_sha256:
+                check.problems.append(f"acquisition {row.number}: its row was altered after it was accepted")
+            check.contents[facts.scan_sha256] = f"acquisition {row.number}"
+            if facts.frame:
+                check.contents[facts.frame.image_sha256] = f"acquisition {row.number}"
+
+
+def _chunks(session: Session, query: Select[Any]) -> Iterator[Sequence[Row[Any]]]:
+    """Yield the rows of a query some at a time: plain columns, for mapped objects cost several times more."""
+    return session.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)).partitions()
+
+
+def _parts(
+    session: Session, key: InstrumentedAttribute[int], wanted: set[int]
+) -> Mapping[int, Sequence[Row[Any]]]:
+    """Return the rows of the table of `key` that belong to the wanted keys, each in their order."""
+    table = key.class_.__table__
+    column = table.c[key.key]
+    query = select(table).where(column.in_(wanted)).order_by(*table.primary_key)
+    found: defaultdict[int, list[Row[Any]]] = defaultdict(list)
+    for row in session.execute(query):
+        found[getattr(row, key.key)].append(row)
+    return found
 
 
 def _open_work_problems(session: Session) -> Iterator[str]:
@@ -146,35 +185,49 @@ def _check_calibration(session: Session, check: RowCheck) -> None:
 
 
 def _check_conclusions(session: Session, check: RowCheck) -> None:
-    query = (
-        select(ConclusionRow)
-        .options(
-            selectinload(ConclusionRow.shares),
-            selectinload(ConclusionRow.reasons),
-            joinedload(ConclusionRow.acquisition).selectinload(AcquisitionRow.declared_fibres),
-        )
-        .order_by(ConclusionRow.sequence)
-        .execution_options(yield_per=_ROWS_AT_ONCE)
-    )
-    for row in session.scalars(query):
-        check.conclusions += 1
-        name = f"conclusion {row.id} of acquisition {row.acquisition_number}"
-        check.problems += [f"{name}: {problem}" for problem in _conclusion_problems(row)]
-        for sha256 in (row.evidence_sha256, row.mask_sha256, row.fill_sha256):
-            if sha256 is not None:
-                check.contents[sha256] = name
+    for rows in _chunks(session, select(_CONCLUSIONS).order_by(_CONCLUSIONS.c.sequence)):
+        for judged in _judged(session, rows):
+            row = judged.row
+            check.conclusions += 1
+            name = f"conclusion {row.id} of acquisition {row.acquisition_number}"
+            check.problems += [f"{name}: {problem}" for problem in _conclusion_problems(judged)]
+            for sha256 in (row.evidence_sha256, row.mask_sha256, row.fill_sha256):
+                if sha256 is not None:
+                    check.contents[sha256] = name
 
 
-def _conclusion_problems(row: ConclusionRow) -> Iterator[str]:
-    if row.evidence_sha256 is not None and row.acquisition.white_reference_sequence is None:
+def _judged(session: Session, rows: Sequence[Row[Any]]) -> Iterator[_Judged]:
+    """Yield conclusions with what they were drawn from; one of a missing acquisition is known already."""
+    sequences, numbers = {row.sequence for row in rows}, {row.acquisition_number for row in rows}
+    shares = _parts(session, FibreShareRow.conclusion_sequence, sequences)
+    reasons = _parts(session, ReasonRow.conclusion_sequence, sequences)
+    fibres = _parts(session, DeclaredFibreRow.acquisition_number, numbers)
+    acquisitions = _parts(session, AcquisitionRow.number, numbers)
+    grounds = _parts(session, ConclusionGroundRow.conclusion_sequence, sequences)
+    for row in rows:
+        number, sequence = row.acquisition_number, row.sequence
+        for about in acquisitions.get(number, ()):
+            label = label_from(about.label_text, fibres.get(number, ()))
+            for ground in grounds.get(sequence, ()):
+                if ground.label_correction_sequence is not None:
+                    correction = session.get_one(CorrectionRow, ground.label_correction_sequence)
+                    label = corrected_label(correction)
+            has_white = about.white_reference_sequence is not None
+            yield _Judged(row, shares.get(sequence, ()), reasons.get(sequence, ()), label, has_white)
+
+
+def _conclusion_problems(judged: _Judged) -> Iterator[str]:
+    row = judged.row
+    has_composition = row.evidence_sha256 is not None
+    if has_composition and not judged.has_white:
         yield "it has a composition, but its acquisition has no white reference"
     try:
-        composition = composition_of(row, _NO_EVIDENCE) if row.evidence_sha256 is not None else None
-        verdict = verdict_of(row)
+        composition = composition_from(row, judged.shares, _NO_EVIDENCE) if has_composition else None
+        verdict = verdict_from(row.outcome, judged.reasons)
     except ValueError as error:
         yield str(error)
         return
     findings = [reason for reason in verdict.reasons if reason.code not in JUDGEMENTS]
-    expected = judge(composition, label_judged(row), tolerance_of(row), findings).outcome
+    expected = judge(composition, judged.label, tolerance_of(row), findings).outcome
     if expected is not verdict.outcome:
         yield f"its verdict is {verdict.outcome}, but its shares and label give {expected}"
