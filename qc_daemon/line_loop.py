@@ -158,10 +158,11 @@ class LineLoop:
         """Inspect what was announced, or answer with what was stored before a restart."""
         number = self._accepted_before(cue)
         try:
-            if number is None:
-                self._inspect(station, cue)
-            else:
-                self._answer_from_store(cue, number)
+            with self._board.gathered():
+                if number is None:
+                    self._inspect(station, cue)
+                else:
+                    self._answer_from_store(cue, number)
         except StoreUnavailable as error:
             self._trigger.refuse(cue, NoVerdict.STORE)
             self._catching_up.store_trouble(error)
@@ -204,7 +205,7 @@ class LineLoop:
     def _catch_up(self) -> None:
         self._spectrometer.store_late()  # a conclusion drawn late must know what the states were
         pending = self._catching_up.catch_up()
-        if pending is not None:
+        if pending is not None and pending != self._board.status.journal_pending:
             self._board.update(journal_pending=pending)
 
     def _publish(self, inspection: Inspection) -> None:

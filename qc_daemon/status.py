@@ -3,7 +3,8 @@
 import json
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from qc_daemon.figures import Figures
 # The line loop beats at least this often; a heartbeat older than that means that it hangs or is dead.
 STALE_AFTER_S = 90.0
 _PUBLISH_S = 5.0
+_GATHER_S = 0.25  # changes that follow one another faster nobody could read
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +87,31 @@ class StatusBoard:
         self._clock = clock
         self._lock = threading.RLock()
         self._published_s = self._beaten_s = clock.monotonic_s()
+        self._gathering = self._owed = False
         self.status = StationStatus("starting", os.getpid(), clock.now().isoformat())
 
     def update(self, **changes: Any) -> None:
         """Change fields of the status and publish it."""
         with self._lock:
             self.status = replace(self.status, **changes)
-            partial = self._file.with_suffix(".tmp")
-            partial.write_text(json.dumps(asdict(self.status), ensure_ascii=False), encoding="utf-8")
-            partial.replace(self._file)  # a reader sees the old or the new text, never half of it
-            self._published_s = self._clock.monotonic_s()
+            self._owed = True
+            if not self._gathering or self._clock.monotonic_s() - self._published_s >= _GATHER_S:
+                self._publish()
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Publish changes that follow one another within a moment as one, at the latest on leaving.
+
+        An inspection passes through many states, and each file that is written costs it time.
+        """
+        self._gathering = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._gathering = False
+                if self._owed:
+                    self._publish()
 
     def count(self, change: Callable[[Figures], Figures]) -> None:
         """Change the figures; they are published with the next update."""
@@ -126,6 +143,13 @@ class StatusBoard:
         details = tuple(_published(alarm) for alarm in alarms)
         if details != self.status.alarm_details:
             self.update(alarms=tuple(alarm.text for alarm in alarms), alarm_details=details)
+
+    def _publish(self) -> None:
+        partial = self._file.with_suffix(".tmp")
+        partial.write_text(json.dumps(asdict(self.status), ensure_ascii=False), encoding="utf-8")
+        partial.replace(self._file)  # a reader sees the old or the new text, never half of it
+        self._published_s = self._clock.monotonic_s()
+        self._owed = False
 
 
 def read_status(file: Path, now: datetime) -> dict[str, Any]:
