@@ -23,12 +23,12 @@ _WRITER_PRAGMAS = (
     "synchronous = FULL",
     f"journal_size_limit = {64 * 1024 * 1024}",
 )
-# Primary result codes BUSY, LOCKED and CANTOPEN: the database may answer later.
-_BUSY_CODES = frozenset({5, 6, 14})
+# Primary result codes BUSY, LOCKED, FULL and CANTOPEN: the database may answer later.
+_BUSY_CODES = frozenset({5, 6, 13, 14})
 
 
 class DatabaseBusy(StoreUnavailable):
-    """The database is locked or away for now; trying again may help."""
+    """The database is locked, away or without room for now; trying again may help."""
 
 
 def database_path(url: str) -> Path:

@@ -1,11 +1,23 @@
 """Files that are whole or absent after a crash: written aside, flushed, renamed, folder flushed."""
 
+import errno
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from qc_daemon.domain.errors import StoreUnavailable
+
 _UNFINISHED_SUFFIX = ".tmp"
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class DiskFull(StoreUnavailable):
+    """There was no room, and nothing was written; when there is room again, work goes on."""
+
+
+class FlushFailed(OSError):
+    """The disk did not say that bytes are safe: nobody knows what it holds now, whatever the cause."""
 
 
 def write_whole(path: Path, parts: Iterable[bytes], staging: Path) -> None:
@@ -14,16 +26,18 @@ def write_whole(path: Path, parts: Iterable[bytes], staging: Path) -> None:
     `staging` is a folder of the same file system: what a crash leaves there is unfinished.
 
     Raises:
-        OSError: the disk is full or failed; `path` is as it was before.
+        DiskFull: there is no room; `path` is as it was before.
+        OSError: the disk failed.
     """
     unfinished = staging / (path.name + _UNFINISHED_SUFFIX)
     try:
-        with unfinished.open("wb") as file:
-            file.writelines(parts)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError:
+        with _needing_room(path):
+            with unfinished.open("wb") as file:
+                file.writelines(parts)
+                file.flush()
+                _flush(file.fileno())
+            unfinished.replace(path)
+    except (OSError, DiskFull):
         with suppress(OSError):
             unfinished.unlink()
         raise
@@ -33,7 +47,8 @@ def write_whole(path: Path, parts: Iterable[bytes], staging: Path) -> None:
 def make_folder(folder: Path) -> None:
     """Create a folder if it is not there; on return its name is on disk."""
     if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
+        with _needing_room(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         flush_folder(folder.parent)
 
 
@@ -41,7 +56,7 @@ def flush_folder(folder: Path) -> None:
     """Flush the names in a folder to disk: a rename is durable only after that."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
+        _flush(descriptor)
     finally:
         os.close(descriptor)
 
@@ -52,3 +67,29 @@ def sweep_unfinished(staging: Path) -> int:
     for path in unfinished:
         path.unlink()
     return len(unfinished)
+
+
+def free_bytes(folder: Path) -> int:
+    """Return how many bytes the station may still write to the disk of a folder."""
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
+
+
+@contextmanager
+def _needing_room(path: Path) -> Iterator[None]:
+    """Tell a disk without room from one that fails."""
+    try:
+        yield
+    except FlushFailed:
+        raise
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise DiskFull(f"{path}: {error.strerror}") from error
+        raise
+
+
+def _flush(descriptor: int) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        raise FlushFailed(error.errno, error.strerror) from error

@@ -26,7 +26,7 @@ from storage.conclusion_grounds import add_grounds
 from storage.conclusion_rows import conclusion_row, model_rows, require_belonging
 from storage.corrections import Corrected, add_correction
 from storage.database import DatabaseBusy, one_line_errors, open_writer
-from storage.durable_files import flush_folder, make_folder
+from storage.durable_files import DiskFull, flush_folder, make_folder
 from storage.facts import AcceptedEntry, Decoders, accept, reference_contents, reference_facts
 from storage.inspection_reader import SqlInspectionReader
 from storage.journal import EntryName, read_entry
@@ -145,7 +145,8 @@ class SqlInspectionStore(SqlInspectionReader):
         Raises:
             InputError: it holds a figure or a text that cannot be stored; it is not accepted.
             IntegrityError: it contradicts what is stored; it is in quarantine.
-            StoreUnavailable: the disk is full or failed; nothing more is accepted until a restart.
+            DiskFull: there is no room; it is not accepted, and the next one is as soon as there is.
+            StoreUnavailable: the disk failed; nothing more is accepted until a restart.
         """
         with self._exclusive:
             number = self._next_number
@@ -164,10 +165,13 @@ class SqlInspectionStore(SqlInspectionReader):
             how many still wait, because the database does not answer.
 
         Raises:
+            DiskFull: there is still no room for the acquisition that was refused last.
             StoreUnavailable: the disk or the database failed for more than being busy.
         """
         with self._exclusive:
-            return len(self._drain({}).waiting)
+            waiting = len(self._drain({}).waiting)
+            self._journal.require_room()
+            return waiting
 
     def recover(self) -> Recovery:
         """Repair what a crash left: delete unfinished files, drain the journal; say what was done."""
@@ -322,7 +326,7 @@ class SqlInspectionStore(SqlInspectionReader):
                     else:
                         stored.append(EntryName.of(path).number)
                 self._record_quarantined()
-        except DatabaseBusy:
+        except (DatabaseBusy, DiskFull):
             pass  # what waits is safe in the journal and comes in later
         waiting = tuple(EntryName.of(path).number for path in self._journal.pending())
         return Drained(tuple(stored), tuple(quarantined), waiting)
@@ -407,11 +411,11 @@ class SqlInspectionStore(SqlInspectionReader):
 
     @contextmanager
     def _stopping_on_failure(self) -> Iterator[None]:
-        """Write nothing more once a write failed for another cause than a busy database."""
+        """Write nothing more once a write failed for another cause than a busy database or a full disk."""
         self._journal.require_running()
         try:
             yield
-        except DatabaseBusy:
+        except (DatabaseBusy, DiskFull):
             raise
         except StoreUnavailable as error:
             self._journal.stop(str(error))

@@ -3,7 +3,8 @@
 One file per acquisition, `journal/000000012-<uuid>.acq`, written whole or not at all. It leaves the
 journal when its database row is committed, or for the quarantine, with the reason beside it. After
 a failed write the state of the disk is unknown (a second fsync may falsely succeed), so the
-journal accepts nothing more until the process has been started anew.
+journal accepts nothing more until the process has been started anew. A full disk is no failed write:
+an entry is refused before anything of it is written, until there is room again.
 """
 
 import re
@@ -11,11 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qc_daemon.domain.errors import IntegrityError, QcError, StoreUnavailable
-from storage.durable_files import flush_folder, make_folder, sweep_unfinished, write_whole
+from storage.durable_files import (
+    DiskFull,
+    flush_folder,
+    free_bytes,
+    make_folder,
+    sweep_unfinished,
+    write_whole,
+)
 from storage.facts import AcceptedEntry
 from storage.journal_entry import decode_entry, encode_entry
 
 _SUFFIX = ".acq"
+# An entry is written twice, here and as blobs; what else happens meanwhile must not take its room.
+_ROOM_IN_ENTRIES = 3
+_ROOM_FOR_ROWS_BYTES = 128 * 1024  # of one transaction in the write-ahead log
 _REASON_SUFFIX = ".reason.txt"
 _NAME = re.compile(r"(\d{9,})-(.+)\.acq")
 
@@ -50,6 +61,7 @@ class Journal:
         self._folder = folder
         self._quarantine = quarantine
         self._stopped: str | None = None
+        self._refused_bytes = 0
 
     @property
     def stopped(self) -> str | None:
@@ -65,19 +77,29 @@ class Journal:
         if self._stopped:
             raise StoreUnavailable(f"nothing is accepted until a restart: {self._stopped}")
 
+    def require_room(self) -> None:
+        """Raise DiskFull if there is still no room for the entry that was refused last."""
+        if self._refused_bytes:
+            self._require_room(self._refused_bytes)
+
     def append(self, entry: AcceptedEntry) -> Path:
         """Accept an entry: on return its bytes and its name are on disk.
 
         Raises:
             InputError: its text cannot be stored; nothing was written.
-            StoreUnavailable: the disk is full or failed, now or before; it is not accepted.
+            DiskFull: there is no room for it, its blobs and its rows; it is not accepted.
+            StoreUnavailable: the disk failed, now or before; it is not accepted.
         """
         self.require_running()
         data = encode_entry(entry)
         path = self._folder / str(EntryName(entry.facts.number, entry.facts.id))
         try:
             make_folder(self._folder)
+            self._require_room(len(data))
             write_whole(path, [data], self._folder)
+        except DiskFull as error:
+            self._refused_bytes = len(data)
+            raise DiskFull(f"{error}; the acquisition is not accepted") from error
         except OSError as error:
             self.stop(f"{path}: {error.strerror}")
             raise StoreUnavailable(f"{path}: {error.strerror}; the acquisition is not accepted") from error
@@ -121,6 +143,13 @@ class Journal:
     def sweep(self) -> int:
         """Delete what a crash left unfinished, never accepted; return how many files that were."""
         return sweep_unfinished(self._folder) + sweep_unfinished(self._quarantine)
+
+    def _require_room(self, entry_bytes: int) -> None:
+        wanted = _ROOM_IN_ENTRIES * entry_bytes + _ROOM_FOR_ROWS_BYTES
+        free = free_bytes(self._folder)
+        if free < wanted:
+            raise DiskFull(f"{self._folder}: the disk is full, {free} bytes are free; expected {wanted}")
+        self._refused_bytes = 0
 
 
 def read_entry(path: Path) -> AcceptedEntry | None:

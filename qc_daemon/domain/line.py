@@ -19,7 +19,7 @@ class NoVerdict(StrEnum):
     """Why an announced specimen gets no verdict now."""
 
     SPECTROMETER = "spectrometer"  # it failed: there is nothing to judge
-    STORE = "store"  # accepted and safe, but the database is away: judged later
+    STORE = "store"  # the database is away: accepted and judged later; or the disk is full: not accepted
     UNDECIDED = "undecided"  # accepted, but no conclusion can be drawn from it
 
 
