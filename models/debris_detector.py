@@ -1,10 +1,9 @@
-"""Finds foreign matter in one RGB image of fibres or of a fabric's surface. Classical, deterministic.
+"""Finds foreign matter in one RGB image of fibres or of a fabric's surface. Deterministic.
 
-Two cues, each of them a hysteresis: a region grows from pixels that are certain over pixels that are
-probable. *Opaque*: lint, dust and hair let little light through in any colour, whereas a dyed fibre
-stays bright in the colour that it shows. *Outlying*: on an even surface, a pixel far outside the
-spread of its surroundings. Opaque matter hides the fabric and is filled before inference; what is
-outlying but lets light through tints the fabric: a stain, to be reported and not to be painted over.
+*Opaque* matter, lint, dust and hair, lets little light through in any colour, whereas a dyed fibre stays
+bright in the colour that it shows: a hysteresis on brightness relative to the surroundings finds it. It
+hides the fabric and is filled before inference. What is darker than its surroundings but lets light
+through tints the fabric: a stain (`models/stain_regions.py`), to be reported and not to be painted over.
 Sizes are those on the fabric, so that the answer does not depend on the camera's scale.
 docs/virtual_mill.md has what was measured.
 """
@@ -16,6 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.stain_regions import stained
+
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -26,29 +27,20 @@ UNKNOWN_SCALE_UM = 2.0
 
 @dataclass(frozen=True, slots=True)
 class DebrisLimits:
-    """Limits of both cues. Brightness is relative to the median of the surroundings.
+    """Limits of opaque matter. Brightness is relative to the median of the surroundings.
 
     Attributes:
         opaque_ratio: at or below this brightness a dark pixel is certainly debris.
         opaque_edge_ratio: up to this brightness it belongs to a region that has a certain pixel.
         opaque_score: robust standard deviations below the surroundings that it must have as well.
-        outlying_score: robust standard deviations at which a pixel of an even surface is certain.
-        outlying_edge_score: and at which it may belong to a region.
-        outlying_edge_share: a region ends where the score falls below this share of its highest one, so
-            that a strong stain has no halo.
         min_opaque_um2: smaller dark regions are crossings of fibres; a grain of 16 µm is as large.
-        min_outlying_um2: smaller outlying regions are noise.
         max_opaque_regions: more dark patches than this are the fabric's own structure.
     """
 
     opaque_ratio: float = 0.50
     opaque_edge_ratio: float = 0.62
     opaque_score: float = 2.5
-    outlying_score: float = 8.0
-    outlying_edge_score: float = 3.5
-    outlying_edge_share: float = 0.25
     min_opaque_um2: float = 200.0
-    min_outlying_um2: float = 400.0
     max_opaque_regions: int = 12
 
 
@@ -56,9 +48,9 @@ def find_debris(
     pixels: Pixels, um_per_pixel: float = UNKNOWN_SCALE_UM, limits: DebrisLimits | None = None
 ) -> Mask:
     """Return (height, width) bool, True where anything foreign lies in (height, width, 3) RGB."""
-    limits = limits or DebrisLimits()
     brightest = _brightest(pixels)
-    return _opaque(brightest, um_per_pixel, limits) | _outlying(brightest, um_per_pixel, limits)
+    opaque = _opaque(brightest, um_per_pixel, limits or DebrisLimits())
+    return opaque | stained(brightest, um_per_pixel)
 
 
 def find_opaque_debris(
@@ -72,17 +64,17 @@ def find_stains(
     pixels: Pixels, um_per_pixel: float = UNKNOWN_SCALE_UM, limits: DebrisLimits | None = None
 ) -> Mask:
     """Return (height, width) bool, True where an even surface is tinted."""
-    limits = limits or DebrisLimits()
     brightest = _brightest(pixels)
-    return _outlying(brightest, um_per_pixel, limits) & ~_opaque(brightest, um_per_pixel, limits)
+    opaque = _opaque(brightest, um_per_pixel, limits or DebrisLimits())
+    return stained(brightest, um_per_pixel) & ~opaque
 
 
 # The median of a window of 0.2 mm stands for the surroundings. It is taken of an image reduced to
 # 8 µm a pixel: debris is much smaller than the window, so detail does not matter there.
 _WINDOW_PX, _REDUCED_UM = 25, 8.0
-_OPAQUE_BLUR_UM, _OUTLYING_BLUR_UM = 3.0, 4.0
+_OPAQUE_BLUR_UM = 3.0
 # Necks that are cut, and the fringe that is added around a region.
-_NECK_UM, _OPAQUE_FRINGE_UM, _OUTLYING_FRINGE_UM = 6.0, 6.0, 10.0
+_NECK_UM, _OPAQUE_FRINGE_UM = 6.0, 6.0
 
 
 def _brightest(pixels: Pixels) -> Pixels:
@@ -98,17 +90,6 @@ def _opaque(brightest: Pixels, um_per_pixel: float, limits: DebrisLimits) -> Mas
     if np.count_nonzero(np.unique(labels)) > limits.max_opaque_regions:
         return np.zeros(brightest.shape, dtype=np.bool_)
     return _dilated(labels > 0, _disc(_OPAQUE_FRINGE_UM, um_per_pixel))
-
-
-def _outlying(brightest: Pixels, um_per_pixel: float, limits: DebrisLimits) -> Mask:
-    smooth, around = _surroundings(brightest, um_per_pixel, _OUTLYING_BLUR_UM)
-    score = _robust_score(around - smooth)
-    probable, certain = score > limits.outlying_edge_score, score > limits.outlying_score
-    labels = _grown(probable, certain, um_per_pixel, limits.min_outlying_um2)
-    highest = np.zeros(int(labels.max()) + 1, np.float32)
-    np.maximum.at(highest, labels, score)
-    inside = (labels > 0) & (score > limits.outlying_edge_share * highest[labels])
-    return _dilated(inside, _disc(_OUTLYING_FRINGE_UM, um_per_pixel))
 
 
 def _surroundings(brightest: Pixels, um_per_pixel: float, blur_um: float) -> tuple[Floats, Floats]:

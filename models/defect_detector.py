@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models import debris_detector
+from models import debris_detector, stain_regions
 from models.debris_detector import DebrisLimits, find_stains
+from models.stain_regions import STAIN_WEIGHTS
 from qc_daemon.domain.image import CleanedImage
 from qc_daemon.domain.inspection import Defect, ModelVersion
 
@@ -83,7 +84,7 @@ class ClassicalDefectDetector:
 
     def _digest(self) -> str:
         digest = hashlib.sha256()
-        for source in (__file__, debris_detector.__file__):
+        for source in (__file__, debris_detector.__file__, stain_regions.__file__, STAIN_WEIGHTS):
             digest.update(Path(source).read_bytes())
         digest.update(f"{self._limits} {DebrisLimits()} {cv2.__version__}".encode())
         return digest.hexdigest()
