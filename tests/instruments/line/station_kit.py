@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from command_line import Ran, qc_daemon
 from line_kit import until
 
 from instruments.emulators.process import EmulatorProcess
@@ -62,23 +63,20 @@ class RunningStation:
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Ask the history."""
-        done = self._command("history", "sql", "--station", str(self.folder), "--json", sql)
-        rows: list[dict[str, Any]] = json.loads(done.stdout)
+        rows: list[dict[str, Any]] = self._command("history", "sql", "--json", sql).document
         return rows
 
     def status_text(self) -> str:
         """Return what `qc-daemon status` prints."""
-        return self._command("status", "--station", str(self.folder)).stdout
+        return self._command("status").out
 
     def problems(self) -> list[str]:
         """Return every promise that was not kept."""
-        found: list[str] = json.loads(self._command("fsck", "--station", str(self.folder), "--json").stdout)[
-            "problems"
-        ]
+        found: list[str] = self._command("fsck", "--json").document["problems"]
         return found
 
-    def _command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*_MAIN, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    def _command(self, *arguments: str) -> Ran:
+        return qc_daemon(*arguments, "--station", self.folder)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import qc_daemon
 
 from instruments.emulators.process import EmulatorProcess
 from instruments.line.barcode_scanner import ScannerTrigger
@@ -78,12 +79,6 @@ def test_the_command_emulates_a_line_device(device: str) -> None:
 
 
 def test_a_line_device_has_nothing_to_replay() -> None:
-    done = subprocess.run(
-        [*_MAIN, "emulate", "plc", "--replay", "scans"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "--replay is for spectrometers and cameras" in done.stderr
+    ran = qc_daemon("emulate", "plc", "--replay", "scans")
+    assert (ran.status, ran.out) == (2, "")
+    assert "--replay is for spectrometers and cameras" in ran.err
