@@ -50,7 +50,7 @@ def find_debris(
     """Return (height, width) bool, True where anything foreign lies in (height, width, 3) RGB."""
     brightest = _brightest(pixels)
     opaque = _opaque(brightest, um_per_pixel, limits or DebrisLimits())
-    return opaque | stained(brightest, um_per_pixel)
+    return opaque | stained(brightest, um_per_pixel, rim=True)
 
 
 def find_opaque_debris(
@@ -66,7 +66,7 @@ def find_stains(
     """Return (height, width) bool, True where an even surface is tinted."""
     brightest = _brightest(pixels)
     opaque = _opaque(brightest, um_per_pixel, limits or DebrisLimits())
-    return stained(brightest, um_per_pixel) & ~opaque
+    return stained(brightest, um_per_pixel, rim=False) & ~opaque
 
 
 # The median of a window of 0.2 mm stands for the surroundings. It is taken of an image reduced to

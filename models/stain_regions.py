@@ -25,6 +25,8 @@ Place = tuple[slice, slice]
 STAIN_WEIGHTS = Path(__file__).parent / "weights" / "stain_regions.json"
 # Regions are looked for at this scale; lengths below are pixels of it. Coarser pictures keep their pixels.
 WORKING_UM = 2.0
+# Of the root of a region's area, and pixels at most.
+_RIM, _MAX_RIM_PX = 0.11, 6.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,11 +73,15 @@ def released_model() -> StainModel:
     return StainModel(weights, float(content["bias"]), float(content["limit"]))
 
 
-def stained(brightness: Pixels, um_per_pixel: float, model: StainModel | None = None) -> Mask:
-    """Return (height, width) bool, True inside stains, of the (height, width) brightness of a picture."""
-    model = model or released_model()
+def stained(brightness: Pixels, um_per_pixel: float, *, rim: bool) -> Mask:
+    """Return (height, width) bool, True inside stains, of the (height, width) brightness of a picture.
+
+    With a `rim` as people draw stains; without it where they end, to be measured.
+    """
+    model = released_model()
     seen = at_working_scale(brightness, um_per_pixel)
-    stains = drawn([region for region in dark_regions(seen) if model.is_stain(region)], seen.shape)
+    found = [region for region in dark_regions(seen) if model.is_stain(region)]
+    stains = drawn(found, seen.shape, _RIM if rim else 0.0)
     if seen.shape == brightness.shape:
         return stains
     size = brightness.shape[::-1]
@@ -93,11 +99,10 @@ def at_working_scale(brightness: Pixels, um_per_pixel: float) -> Pixels:
 
 def dark_regions(brightness: Pixels) -> list[Region]:
     """Return the regions of a picture at the working scale that may be stains."""
-    smooth = cv2.GaussianBlur(brightness.astype(np.float32), (0, 0), _BLUR_PX)
+    smooth: Floats = np.asarray(cv2.GaussianBlur(brightness.astype(np.float32), (0, 0), _BLUR_PX), np.float32)
     around = _surroundings(smooth)
     score = (around - smooth) / _spread(around - smooth)
-    labels = _cores(score)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(labels)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(_cores(score))
     gradient = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)) / 8.0
     picture = _Picture(score, smooth, around, gradient, float(score.max()), float(np.median(gradient)))
     return [
@@ -107,11 +112,11 @@ def dark_regions(brightness: Pixels) -> list[Region]:
     ]
 
 
-def drawn(regions: Sequence[Region], shape: tuple[int, ...]) -> Mask:
-    """Return (height, width) bool, True inside the regions and a fringe that grows with their size."""
+def drawn(regions: Sequence[Region], shape: tuple[int, ...], rim: float = _RIM) -> Mask:
+    """Return (height, width) bool, True inside the regions and a rim, a share of the root of their area."""
     mask = np.zeros(shape, np.bool_)
     for region in regions:
-        radius_px = np.clip(_FRINGE * np.sqrt(np.count_nonzero(region.inside)), 1.0, _MARGIN_PX)
+        radius_px = np.clip(rim * np.sqrt(np.count_nonzero(region.inside)), 1.0, _MAX_RIM_PX)
         disc = _disc(2 * round(float(radius_px)) + 1)
         mask[region.place] |= cv2.dilate(region.inside.astype(np.uint8), disc) > 0
     return mask
@@ -121,8 +126,6 @@ _BLUR_PX = 2.0
 _WINDOW_PX, _REDUCTION = 160, 4
 _PROBABLE_SCORE, _CERTAIN_SCORE, _END_SHARE = 2.5, 5.0, 0.3
 _NECK_PX, _MIN_CORE_PX, _MIN_INSIDE_PX = 3, 60, 20
-# People draw stains with a rim: of a region's square root of area.
-_FRINGE = 0.11
 _MARGIN_PX = 24
 
 
@@ -153,7 +156,7 @@ def _cores(score: Floats) -> NDArray[np.uint8]:
     probable = cv2.morphologyEx((score > _PROBABLE_SCORE).astype(np.uint8), cv2.MORPH_OPEN, _disc(_NECK_PX))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(probable)
     peak = np.zeros(count, np.float32)
-    np.maximum.at(peak, labels.ravel(), score.ravel())
+    np.maximum.at(peak, labels.ravel().astype(np.intp), score.ravel())
     kept = (peak > _CERTAIN_SCORE) & (stats[:, cv2.CC_STAT_AREA] >= _MIN_CORE_PX)
     kept[0] = False
     inside: Mask = kept[labels] & (score > _END_SHARE * peak[labels])

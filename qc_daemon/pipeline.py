@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
+import numpy as np
+
 from qc_daemon.domain.calibration import CalibrationStanding
-from qc_daemon.domain.composition import Composition
+from qc_daemon.domain.composition import Composition, FibreShare
 from qc_daemon.domain.errors import InstrumentError
 from qc_daemon.domain.flat_field import FlatField, corrected, unfit
 from qc_daemon.domain.image import CleanedImage, Frame
@@ -191,6 +193,7 @@ def conclude(judges: Judges, acquisition: Acquisition, standing: CalibrationStan
         concluded_at=judges.clock.now(),
         infer_seconds=judges.clock.monotonic_s() - started_s,
         settings=judges.settings.text(),
+        uncleaned=_uncleaned_shares(judges, spectrum, measurable),
     )
 
 
@@ -243,6 +246,17 @@ def _calibrated(
     spectrum = absorbance_spectrum(scan, white)
     unusable = tuple(assess_spectrum(spectrum, judges.scan_limits))
     return (None if unusable else spectrum), (*findings, *unusable)
+
+
+def _uncleaned_shares(
+    judges: Judges, spectrum: Spectrum | None, image: CleanedImage | None
+) -> tuple[FibreShare, ...]:
+    """Return the shares had nothing been filled: what cleaning changed must be there to be seen."""
+    if spectrum is None or image is None or not image.debris_mask.any():
+        return ()
+    nothing = np.zeros_like(image.debris_mask)
+    uncleaned = CleanedImage(image.original, image.original, nothing, image.um_per_pixel, "none")
+    return judges.predictor.predict(spectrum, uncleaned).shares
 
 
 def _models(judges: Judges) -> tuple[ModelVersion, ...]:

@@ -26,6 +26,7 @@ from storage.tables import (
     ModelRow,
     ReasonRow,
 )
+from storage.uncleaned_rows import uncleaned_of
 
 
 def conclusion_row(conclusion: Conclusion, contents: ConclusionContents) -> ConclusionRow:
@@ -120,6 +121,7 @@ def conclusion_of(
         concluded_at=row.concluded_at,
         infer_seconds=row.infer_seconds,
         settings=settings_of(row),
+        uncleaned=uncleaned_of(row),
     )
 
 

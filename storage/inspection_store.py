@@ -39,6 +39,7 @@ from storage.schema import upgrade
 from storage.station_events import add_event, add_quarantine_row
 from storage.station_folder import StationFolder, StationLock
 from storage.tables import AcquisitionRow, ConclusionRow, QuarantineRow, ReconnectionRow, ReportRow
+from storage.uncleaned_rows import add_uncleaned
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +205,7 @@ class SqlInspectionStore(SqlInspectionReader):
                     row.acquisition = acquisition
                     session.add(row)
                     add_grounds(session, row, conclusion.settings)
+                    add_uncleaned(session, row, conclusion.uncleaned)
                     set_open_work(session, number, "report")
                     add_result(session, acquisition, conclusion, self._now())
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from storage.ledger_content import Covered
 
-_CONCLUSION_PARTS = ("fibre_shares", "reasons", "defects", "conclusion_models")
+_CONCLUSION_PARTS = ("fibre_shares", "reasons", "defects", "conclusion_models", "uncleaned_shares")
 
 COVERED: Mapping[str, Covered] = {
     "instruments": Covered("instrument", key="id", subject="serial"),

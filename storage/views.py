@@ -67,12 +67,12 @@ LEFT JOIN {_CURRENT_CONCLUSION}
 _FIBRE_SHARES = f"""
 SELECT
     number, specimen, lot, roll, position_m, corrected, accepted_at, verdict,
-    fibre, percent, lo_percent, hi_percent,
+    fibre, percent, lo_percent, hi_percent, uncleaned_percent,
     declared_percent, percent - declared_percent AS deviation_pp, basis
 FROM (
     SELECT
         a.number, s.specimen, s.lot, s.roll, s.position_m, s.corrected, a.accepted_at, c.outcome AS verdict,
-        f.position, f.fibre, f.percent, f.lo_percent, f.hi_percent,
+        f.position, f.fibre, f.percent, f.lo_percent, f.hi_percent, u.percent AS uncleaned_percent,
         iif(
             s.label_text IS NULL, NULL,
             coalesce(iif(s.label_correction_sequence IS NULL, d.percent, n.percent), 0.0)
@@ -81,6 +81,7 @@ FROM (
     FROM {_NOW_CALLED}
     JOIN {_CURRENT_CONCLUSION}
     JOIN fibre_shares AS f ON f.conclusion_sequence = c.sequence
+    LEFT JOIN uncleaned_shares AS u ON u.conclusion_sequence = c.sequence AND u.position = f.position
     LEFT JOIN declared_fibres AS d ON d.acquisition_number = a.number AND d.fibre = f.fibre
     LEFT JOIN corrected_fibres AS n
         ON n.correction_sequence = s.label_correction_sequence AND n.fibre = f.fibre

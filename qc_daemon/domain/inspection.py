@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from qc_daemon.domain.composition import Composition
+from qc_daemon.domain.composition import Composition, FibreShare
 from qc_daemon.domain.image import CleanedImage, Frame
 from qc_daemon.domain.label import DeclaredLabel
 from qc_daemon.domain.rules import Tolerance
@@ -92,6 +92,7 @@ class Conclusion:
         composition: None when a finding forbade to infer.
         cleaned: None when there is no usable frame.
         infer_seconds: time from the stored acquisition to the verdict.
+        uncleaned: the shares had nothing been filled; empty if nothing was, or nothing could be inferred.
         settings: text of the `JudgeSettings` that it was drawn by; empty in those of software before.
     """
 
@@ -107,6 +108,7 @@ class Conclusion:
     concluded_at: datetime
     infer_seconds: float
     settings: str = ""
+    uncleaned: tuple[FibreShare, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ def _differences(stored: Conclusion, replayed: Conclusion, exact: bool) -> Itera
     yield from _named("reasons", *reasons)
     if exact:
         yield from _named("figures of the reasons", stored.verdict.reasons, replayed.verdict.reasons)
+        yield from _named("shares without cleaning", stored.uncleaned, replayed.uncleaned)
     yield from _of_composition(stored.composition, replayed.composition, exact)
     yield from _of_image(stored.cleaned, replayed.cleaned, exact)
     yield from _of_defects(stored.defects, replayed.defects, exact)

@@ -10,7 +10,8 @@ import storage.ledger_tables
 import storage.outbox_tables
 import storage.people_tables
 import storage.report_tables
-import storage.retention_tables  # noqa: F401 (the metadata must know every table)
+import storage.retention_tables
+import storage.uncleaned_tables  # noqa: F401 (the metadata must know every table)
 from storage.tables import Base
 from storage.views import create_views, drop_views
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from builders import NANO, a_frame, a_white, an_acquisition
+from builders import NANO, a_composition, a_frame, a_white, an_acquisition
 from fakes import (
     FakeCamera,
     FakeCleaner,
@@ -151,3 +151,33 @@ def test_a_warming_spectrometer_must_not_decide() -> None:
     conclusion = conclude(fake_judges(FakeClock()), an_acquisition(), CalibrationStanding(warming=True))
     assert conclusion.verdict.outcome is Outcome.REFER
     assert ReasonCode.SPECTROMETER_WARMING in [reason.code for reason in conclusion.verdict.reasons]
+
+
+class _DirtSeer(FakePredictor):
+    """Sees the more cotton, the less of the picture was filled."""
+
+    def predict(self, spectrum, image):
+        super().predict(spectrum, image)
+        cotton = 60.0 if image is not None and image.debris_mask.any() else 75.0
+        return a_composition({"cotton": (cotton, cotton, cotton), "polyester": (100.0 - cotton,) * 3})
+
+
+def test_what_would_have_been_inferred_without_cleaning_is_kept_beside(clock: FakeClock) -> None:
+    predictor = _DirtSeer()
+    judges = fake_judges(clock, predictor=predictor, cleaner=FakeCleaner(0.2))
+    acquisition = an_acquisition(frame=a_frame(), camera_expected=True)
+    conclusion = conclude(judges, acquisition, STEADY)
+    assert conclusion.composition is not None
+    assert [share.percent for share in conclusion.composition.shares] == [60.0, 40.0]
+    assert [share.percent for share in conclusion.uncleaned] == [75.0, 25.0]
+    cleaned, uncleaned = predictor.images
+    assert cleaned is not None and uncleaned is not None
+    assert not uncleaned.debris_mask.any()
+    assert np.array_equal(uncleaned.pixels, acquisition.frame.pixels)
+
+
+def test_nothing_is_inferred_twice_when_nothing_was_filled(clock: FakeClock) -> None:
+    predictor = FakePredictor()
+    acquisition = an_acquisition(frame=a_frame(), camera_expected=True)
+    assert conclude(fake_judges(clock, predictor=predictor), acquisition, STEADY).uncleaned == ()
+    assert len(predictor.images) == 1

@@ -13,6 +13,7 @@ def upgrade() -> None:
     _create_roll_orders()
     _create_retention()
     _create_period_reports()
+    _create_uncleaned_shares()
 
 
 def _extend_rules() -> None:
@@ -73,3 +74,19 @@ def _create_period_reports() -> None:
         sqlite_strict=True,
     )
     op.create_index(None, "period_reports", ["kind", "subject"])
+
+
+def _create_uncleaned_shares() -> None:
+    op.create_table(
+        "uncleaned_shares",
+        sa.Column("conclusion_sequence", sa.Integer, sa.ForeignKey("conclusions.sequence"), primary_key=True),
+        sa.Column("position", sa.Integer, primary_key=True),
+        sa.Column("fibre", sa.Text, nullable=False),
+        *(sa.Column(name, sa.REAL, nullable=False) for name in ("percent", "lo_percent", "hi_percent")),
+        sa.CheckConstraint(
+            "0 <= lo_percent AND lo_percent <= percent AND percent <= hi_percent AND hi_percent <= 100",
+            "interval",
+        ),
+        sa.UniqueConstraint("conclusion_sequence", "fibre"),
+        sqlite_strict=True,
+    )
