@@ -192,10 +192,8 @@ def test_the_command_evaluates_every_method_in_every_bin(
 ) -> None:
     pixels = cv2.imread(str(pictures / "weaves" / "f0_0000.png"), cv2.IMREAD_GRAYSCALE)
     _write(tmp_path / "f0.png", pixels[:80, :100])
-    assert (
-        main(["evaluate", "inpainting", "--checkpoint", str(checkpoint), "--data", str(tmp_path), "--json"])
-        == 0
-    )
+    where = ["--checkpoint", str(checkpoint), "--data", str(tmp_path)]
+    assert _status(["evaluate", "inpainting", *where, "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert [(row["model"], row["split"]) for row in rows[::3]] == [
         (name, "(0, 30] %") for name in ("pmpn", "gaussian", "fsr", "telea")
