@@ -41,6 +41,8 @@ _FILL = (
         'R-' || (i / 50 % 10), i % 50, 'cotton 100', 1,
         'nirscan-nano', printf('%064x', i), strftime('%Y-%m-%dT%H:%M:%S', 1700000000 + 5 * i, 'unixepoch') ||
         '.000000Z', i, 0.5, 0 FROM n""",
+    """INSERT INTO identities (acquisition_number, specimen, lot, roll, position_m, label_text, corrected)
+    SELECT number, specimen, lot, roll, position_m, label_text, 0 FROM acquisitions""",
     f"""{_COUNT} INSERT INTO conclusions (
         sequence, id, acquisition_number, concluded_at, infer_seconds, software_version, outcome,
         tolerance_name, tolerance_version, tolerance_clause, max_deviation_pp, minor_component_percent,
@@ -48,7 +50,6 @@ _FILL = (
     SELECT i, printf('%032x', i), i, strftime('%Y-%m-%dT%H:%M:%S', 1700000001 + 5 * i, 'unixepoch') ||
         '.000000Z', 0.1, '1', CASE WHEN i % 50 = 0 THEN 'FAIL' WHEN i % 7 = 0 THEN 'REFER' ELSE 'PASS' END,
         'GB/T 29862-2013', '1', '7.4', 5.0, 10.0, 3.0 FROM n""",
-    "ANALYZE",
 )
 _QUERIES = {
     "newest": "/inspections",

@@ -4,25 +4,23 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ScalarSelect, Select, and_, case, func, or_, select, text
+from sqlalchemy import Select, and_, case, func, or_, select, text
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.orm import Session
 
 from qc_daemon.domain.calibration import CheckKind
-from qc_daemon.domain.defect_points import SizedDefect, score_roll
 from qc_daemon.domain.errors import InputError
 from qc_daemon.domain.inspection import Acquisition, Conclusion
+from qc_daemon.domain.label import DeclaredLabel
 from qc_daemon.domain.page import (
     UNDECIDED,
     AlarmLine,
     AuditLine,
     ChartValue,
     ControlChart,
-    DefectMark,
     InspectionFilter,
     InspectionLine,
     InspectionSheet,
-    PointsLine,
     ReferenceLine,
     RollLine,
     RollSheet,
@@ -30,22 +28,30 @@ from qc_daemon.domain.page import (
     StoredReport,
 )
 from qc_daemon.domain.people import ApiToken, Person, Role, RollOrder, Signature, SignatureMeaning
-from qc_daemon.domain.verdict import Outcome
 from storage.conclusion_rows import verdict_of
+from storage.correction_tables import IdentityRow
+from storage.corrections import specimen_of
 from storage.inspection_reader import SqlInspectionReader
 from storage.ledger_tables import LedgerRow
+from storage.page_lists import newest_conclusion, one_roll, page_of_inspections, page_of_rolls
+from storage.page_rolls import (
+    count_of_defects,
+    field_width_mm,
+    marks_of,
+    order_of,
+    order_of_roll,
+    points_of,
+    roll_lines,
+)
 from storage.people import SqlPeopleReader
 from storage.people_tables import ApiTokenRow, RollOrderRow, SignatureRow
-from storage.roll_views import FOUR_POINT, TEN_POINT
 from storage.tables import (
     AcquisitionRow,
     CalibrationScanRow,
     CheckRunRow,
     CheckValueRow,
     ConclusionRow,
-    DefectRow,
     InstrumentRow,
-    OpenWorkRow,
     ReportRow,
     WhiteReferenceRow,
 )
@@ -70,14 +76,15 @@ class SqlPageReader:
     def inspections(
         self, which: InspectionFilter, before: int | None, limit: int
     ) -> tuple[InspectionLine, ...]:
-        """Return inspections with smaller numbers than `before`, newest first."""
-        query = _filtered(_lines(), which).where(AcquisitionRow.number < (before or _LARGEST))
-        return self._lines_of(query.order_by(AcquisitionRow.number.desc()).limit(limit))
+        """Return the inspections that come after `before` in the list, newest first."""
+        with self._reader.reading() as session:
+            return _lines_of(session, page_of_inspections(session, which, before, limit))
 
     def inspections_after(self, after: int, limit: int) -> tuple[InspectionLine, ...]:
         """Return inspections with greater numbers, oldest first."""
-        query = _lines().where(AcquisitionRow.number > after)
-        return self._lines_of(query.order_by(AcquisitionRow.number).limit(limit))
+        query = _lines().where(AcquisitionRow.number > after).order_by(AcquisitionRow.number).limit(limit)
+        with self._reader.reading() as session:
+            return tuple(_line(found) for found in session.execute(query))
 
     def inspection(self, number: int) -> InspectionSheet:
         """Return all about an inspection; raises InputError if there is none of that number."""
@@ -89,7 +96,7 @@ class SqlPageReader:
             current = row.conclusions[-1] if row.conclusions else None
             return InspectionSheet(
                 line=_line(found),
-                shares=_shares(row, current),
+                shares=_shares(specimen_of(session, row).label, current),
                 reasons=verdict_of(current).reasons if current else (),
                 conclusions=len(row.conclusions),
                 reports=_reports(current),
@@ -107,37 +114,26 @@ class SqlPageReader:
 
     def rolls(self, before: int | None, limit: int) -> tuple[RollLine, ...]:
         """Return the rolls that were inspected last; `before` is the last number of a roll."""
-        last = func.max(AcquisitionRow.number)
-        newest = (
-            select(AcquisitionRow.lot, AcquisitionRow.roll)
-            .group_by(AcquisitionRow.lot, AcquisitionRow.roll)
-            .having(last < (before or _LARGEST))
-            .order_by(last.desc())
-            .limit(limit)
-        )
         with self._reader.reading() as session:
-            return tuple(_roll_line(session, lot, roll) for lot, roll in session.execute(newest))
+            return roll_lines(session, page_of_rolls(before, limit))
 
     def roll(self, lot: str, roll: str) -> RollSheet:
         """Return one roll; raises InputError if nothing of it was inspected."""
-        which = InspectionFilter(lot, roll)
-        lines = self.inspections(which, None, _MAP_INSPECTIONS) if lot or roll else ()
-        if not lines:
-            raise InputError(f"nothing of roll {roll} of lot {lot} was inspected")
         with self._reader.reading() as session:
-            field_mm = session.scalar(
-                select(func.max(AcquisitionRow.image_width_px * AcquisitionRow.um_per_pixel) / 1000.0).where(
-                    AcquisitionRow.lot == lot, AcquisitionRow.roll == roll
-                )
-            )
-            marks = _marks(session, lot, roll)
+            which = InspectionFilter(lot, roll)
+            numbers = page_of_inspections(session, which, None, _MAP_INSPECTIONS) if lot or roll else ()
+            if not numbers:
+                raise InputError(f"nothing of roll {roll} of lot {lot} was inspected")
+            lines = _lines_of(session, numbers)
+            marks = marks_of(session, lot, roll)
+            (line,) = roll_lines(session, one_roll(lot, roll))
             return RollSheet(
-                line=_roll_line(session, lot, roll),
+                line=line,
                 inspections=tuple(sorted(lines, key=lambda line: (line.position_m, line.number))),
                 marks=marks,
-                points=_points(session, lot, roll, marks),
-                field_mm=field_mm,
-                order=_order_of_roll(session, lot, roll),
+                points=points_of(session, lot, roll, marks),
+                field_mm=field_width_mm(session, lot, roll),
+                order=order_of_roll(session, lot, roll),
             )
 
     def references(self, limit: int) -> tuple[ReferenceLine, ...]:
@@ -183,7 +179,7 @@ class SqlPageReader:
             .limit(limit)
         )
         with self._reader.reading() as session:
-            return tuple((row.sequence, _order(row)) for row in session.scalars(query))
+            return tuple((row.sequence, order_of(row)) for row in session.scalars(query))
 
     def people(self) -> tuple[Person, ...]:
         """Return everybody who may log in."""
@@ -198,60 +194,47 @@ class SqlPageReader:
                 for row in rows
             )
 
-    def _lines_of(self, query: Select[Any]) -> tuple[InspectionLine, ...]:
-        with self._reader.reading() as session:
-            return tuple(_line(found) for found in session.execute(query))
-
     def _alarms(self, condition: str, limit: int) -> tuple[AlarmLine, ...]:
         query = text(f"SELECT * FROM v_alarms {condition} ORDER BY raised_at DESC LIMIT :limit")  # noqa: S608
         with self._reader.reading() as session:
             return tuple(_alarm(row) for row in session.execute(query, {"limit": limit}).mappings())
 
 
-def _lines() -> Select[Any]:
-    """Select what a line of a list says, with the current conclusion of each inspection."""
-    return select(AcquisitionRow, ConclusionRow, _defects().label("defects")).outerjoin(
-        ConclusionRow, ConclusionRow.sequence == _newest_conclusion()
+def _lines_of(session: Session, numbers: Sequence[int]) -> tuple[InspectionLine, ...]:
+    """Return lines in the order of their numbers."""
+    found = {row.number: row for row in session.execute(_lines().where(AcquisitionRow.number.in_(numbers)))}
+    return tuple(_line(found[number]) for number in numbers)
+
+
+def _lines() -> Select[*tuple[Any, ...]]:
+    """Select the columns of lines, as the inspections are called now, with their current conclusions."""
+    return (
+        select(
+            AcquisitionRow.number,
+            AcquisitionRow.id,
+            IdentityRow.specimen,
+            IdentityRow.lot,
+            IdentityRow.roll,
+            IdentityRow.position_m,
+            func.coalesce(IdentityRow.label_text, "").label("label"),
+            AcquisitionRow.accepted_at,
+            func.coalesce(ConclusionRow.outcome, UNDECIDED).label("verdict"),
+            ConclusionRow.main_fibre,
+            ConclusionRow.filled_percent,
+            case((ConclusionRow.sequence.is_not(None), count_of_defects())).label("defects"),
+            ConclusionRow.id.label("conclusion_id"),
+        )
+        .join(IdentityRow, IdentityRow.acquisition_number == AcquisitionRow.number)
+        .outerjoin(ConclusionRow, ConclusionRow.sequence == newest_conclusion(AcquisitionRow.number))
     )
-
-
-def _filtered(query: Select[Any], which: InspectionFilter) -> Select[Any]:
-    if which.lot:
-        query = query.where(AcquisitionRow.lot == which.lot)
-    if which.roll:
-        query = query.where(AcquisitionRow.roll == which.roll)
-    if which.since is not None:
-        query = query.where(AcquisitionRow.accepted_at >= which.since)
-    if which.until is not None:
-        query = query.where(AcquisitionRow.accepted_at < which.until)
-    if which.verdict == UNDECIDED:
-        waiting = select(OpenWorkRow.acquisition_number).where(OpenWorkRow.needs == "conclusion")
-        return query.where(AcquisitionRow.number.in_(waiting))
-    return query.where(ConclusionRow.outcome == which.verdict) if which.verdict else query
 
 
 def _line(found: Any) -> InspectionLine:
-    row: AcquisitionRow = found[0]
-    current: ConclusionRow | None = found[1]
-    return InspectionLine(
-        number=row.number,
-        id=row.id,
-        specimen=row.specimen,
-        lot=row.lot,
-        roll=row.roll,
-        position_m=row.position_m,
-        label=row.label_text or "",
-        accepted_at=row.accepted_at,
-        verdict=current.outcome if current else UNDECIDED,
-        main_fibre=current.main_fibre if current else None,
-        filled_percent=current.filled_percent if current else None,
-        defects=found.defects if current else None,
-        conclusion_id=current.id if current else None,
-    )
+    return InspectionLine(**found._mapping)
 
 
-def _shares(row: AcquisitionRow, current: ConclusionRow | None) -> tuple[ShareLine, ...]:
-    declared = {part.fibre: part.percent for part in row.declared_fibres}
+def _shares(label: DeclaredLabel | None, current: ConclusionRow | None) -> tuple[ShareLine, ...]:
+    declared = {part.fibre: part.percent for part in label.fibres} if label else {}
     return tuple(
         ShareLine(
             fibre=share.fibre,
@@ -301,115 +284,6 @@ def _signatures(session: Session, row: AcquisitionRow) -> tuple[Signature, ...]:
         )
         for signed in session.scalars(query.order_by(SignatureRow.sequence))
     )
-
-
-def _roll_line(session: Session, lot: str, roll: str) -> RollLine:
-    query = _of_roll(
-        lot, roll,
-        func.count(AcquisitionRow.number),
-        *(func.count(case((ConclusionRow.outcome == outcome.value, 1))) for outcome in Outcome),
-        func.coalesce(func.sum(_defects()), 0),
-        func.min(AcquisitionRow.position_m),
-        func.max(AcquisitionRow.position_m),
-        func.max(AcquisitionRow.number),
-        func.max(AcquisitionRow.accepted_at),
-    )  # fmt: skip
-    found = tuple(session.execute(query).one())
-    count, passed, failed, referred, defect_count, first_m, last_m, last_number, last_at = found
-    return RollLine(
-        lot=lot,
-        roll=roll,
-        inspections=count,
-        passed=passed,
-        failed=failed,
-        referred=referred,
-        undecided=count - passed - failed - referred,
-        defects=defect_count,
-        first_m=first_m,
-        last_m=last_m,
-        last_number=last_number,
-        last_at=last_at,
-    )
-
-
-def _of_roll(lot: str, roll: str, *columns: Any) -> Select[Any]:
-    """Select from the inspections of a roll with the current conclusion of each."""
-    return (
-        select(*columns)
-        .select_from(AcquisitionRow)
-        .outerjoin(ConclusionRow, ConclusionRow.sequence == _newest_conclusion())
-        .where(AcquisitionRow.lot == lot, AcquisitionRow.roll == roll)
-    )
-
-
-def _defects() -> ScalarSelect[Any]:
-    """Count the defects of a conclusion."""
-    return (
-        select(func.count())
-        .select_from(DefectRow)
-        .where(DefectRow.conclusion_sequence == ConclusionRow.sequence)
-        .correlate(ConclusionRow)
-        .scalar_subquery()
-    )
-
-
-def _newest_conclusion() -> ScalarSelect[Any]:
-    return (
-        select(func.max(ConclusionRow.sequence))
-        .where(ConclusionRow.acquisition_number == AcquisitionRow.number)
-        .correlate(AcquisitionRow)
-        .scalar_subquery()
-    )
-
-
-def _marks(session: Session, lot: str, roll: str) -> tuple[DefectMark, ...]:
-    columns = (AcquisitionRow.number, AcquisitionRow.position_m, AcquisitionRow.um_per_pixel, DefectRow)
-    query = (
-        _of_roll(lot, roll, *columns)
-        .join(DefectRow, DefectRow.conclusion_sequence == ConclusionRow.sequence)
-        .order_by(AcquisitionRow.number.desc(), DefectRow.position)
-    )
-    return tuple(
-        DefectMark(
-            number=number,
-            position_m=position_m,
-            across_mm=(row.x_px + row.width_px / 2) * um_per_pixel / 1000.0,
-            kind=row.kind,
-            severity=row.severity,
-            area_mm2=row.area_mm2,
-            size=SizedDefect(
-                row.kind,
-                position_m,
-                row.height_px * um_per_pixel / 1000.0,
-                row.width_px * um_per_pixel / 1000.0,
-            ),
-        )
-        for number, position_m, um_per_pixel, row in session.execute(query)
-    )
-
-
-def _points(session: Session, lot: str, roll: str, marks: Sequence[DefectMark]) -> tuple[PointsLine, ...]:
-    """Score a roll by each rule, over the area that was seen and not filled."""
-    height, width = AcquisitionRow.image_height_px, AcquisitionRow.image_width_px
-    seen_mm2 = height * width * AcquisitionRow.um_per_pixel * AcquisitionRow.um_per_pixel / 1e6
-    seen = seen_mm2 * (1.0 - ConclusionRow.filled_percent / 100.0)
-    area_mm2 = session.scalar(_of_roll(lot, roll, func.sum(seen))) or 0.0
-    scored = (
-        (rule, score_roll([mark.size for mark in marks], area_mm2, rule)) for rule in (FOUR_POINT, TEN_POINT)
-    )
-    return tuple(
-        PointsLine(rule.name, rule.version, score.points, score.per_100_yd2, score.accepted)
-        for rule, score in scored
-    )
-
-
-def _order_of_roll(session: Session, lot: str, roll: str) -> RollOrder | None:
-    row = session.scalar(select(RollOrderRow).where(RollOrderRow.lot == lot, RollOrderRow.roll == roll))
-    return None if row is None else _order(row)
-
-
-def _order(row: RollOrderRow) -> RollOrder:
-    return RollOrder(row.order_id, row.lot, row.roll, row.label_text, row.ordered_by, row.ordered_at)
 
 
 def _checks(*columns: Any) -> Select[Any]:
