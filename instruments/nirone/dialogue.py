@@ -26,7 +26,6 @@ from instruments.transport import ByteLink
 from qc_daemon.domain.errors import DeviceFault, LinkTimeout, ProtocolError
 from qc_daemon.domain.ports import Clock
 
-_REPLY_TIMEOUT_S = 1.0
 # After something broken the answer may still follow; after this silence it does not.
 _BROKEN_QUIET_S = 0.1
 _QUIET_S = 0.02  # behind a block nothing more may come
@@ -39,7 +38,7 @@ _MOST_SURPLUS = 64  # bytes beside a block; the echo of its command has at most 
 class _Wait:
     """How long an answer is waited for; `broken_s` is for how long at least after something broken."""
 
-    timeout_s: float = _REPLY_TIMEOUT_S
+    timeout_s: float
     broken_s: float = 0.0
 
 
@@ -50,10 +49,14 @@ class Dialogue:
         link: an open link.
         clock: measures how long an answer takes.
         stopping: tells whether the station wants to stop; asked at least every half second.
+        reply_timeout_s: how long a reply is waited for.
     """
 
-    def __init__(self, link: ByteLink, clock: Clock, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, link: ByteLink, clock: Clock, stopping: Callable[[], bool], reply_timeout_s: float
+    ) -> None:
         self._link = link
+        self._reply_timeout_s = reply_timeout_s
         self._clock = clock
         self._parser = LineParser()
         self._lines = Listener[Event](link, clock, stopping, self._parser, Line)
@@ -74,7 +77,9 @@ class Dialogue:
         """
 
         def ask() -> str:
-            line = self._answer(command, _Wait(), lambda text: self._has_label(command, text))
+            line = self._answer(
+                command, _Wait(self._reply_timeout_s), lambda text: self._has_label(command, text)
+            )
             label, _ = decode_value(line, f"the answer to {command}")
             self._labels[command] = label
             return line
@@ -87,7 +92,9 @@ class Dialogue:
         Raises:
             InstrumentError: see `ask`.
         """
-        return self._lines.attempt(lambda: self._answer(command, _Wait(), lambda text: text != READY))
+        return self._lines.attempt(
+            lambda: self._answer(command, _Wait(self._reply_timeout_s), lambda text: text != READY)
+        )
 
     def run(self, command: str, estimated_s: float, timeout_s: float) -> None:
         """Run a measurement and wait until it is ready.
@@ -195,12 +202,12 @@ class Dialogue:
         return block
 
     def _first_bytes(self, command: str) -> bytes:
-        deadline_s = self._clock.monotonic_s() + _REPLY_TIMEOUT_S
+        deadline_s = self._clock.monotonic_s() + self._reply_timeout_s
         while (left_s := deadline_s - self._clock.monotonic_s()) > 0.0:
             data = b"".join(self._bytes.listen(left_s, command))
             if data:
                 return data
-        raise LinkTimeout(f"no data in answer to {command} within {_REPLY_TIMEOUT_S:g} s")
+        raise LinkTimeout(f"no data in answer to {command} within {self._reply_timeout_s:g} s")
 
     def _drain(self, silence_s: float) -> None:
         """Throw away what is still on the line, until it is silent; a talkative one is left at a limit."""

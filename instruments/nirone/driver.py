@@ -1,12 +1,9 @@
 """The NIRONE Sensor as a spectrometer: how a scan is set up, taken, checked and read."""
 
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
-from instruments.listener import LinkCounters
 from instruments.nirone.codec import (
     MAX_POINTS,
     block_command,
@@ -16,8 +13,9 @@ from instruments.nirone.codec import (
 )
 from instruments.nirone.dialogue import Dialogue
 from instruments.nirone.recording import Exchange, decode_raw_scan, record_scan
+from instruments.serial_spectrometer import REPLY_TIMEOUT_S, SerialSpectrometer
 from instruments.transport import ByteLink
-from qc_daemon.domain.errors import DeviceFault, LinkLost, ProtocolError
+from qc_daemon.domain.errors import DeviceFault, ProtocolError
 from qc_daemon.domain.ports import Clock
 from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, ScanConditions
 
@@ -28,12 +26,10 @@ _LONGEST_WARM_UP_S = 30.0
 _ESTIMATE_TOLERANCE = 0.05
 
 
-class NironeSensor:
+class NironeSensor(SerialSpectrometer[Dialogue]):
     """A Spectral Engines NIRONE Sensor on a serial line, as `qc_daemon.domain.ports.NirSpectrometer`.
 
-    With the lamp off the dark level is measured, on opening and whenever the last one is too old. A
-    context manager: the link opens and the sensor is set up in `__enter__`, so everything that a
-    restarted sensor forgets is told again after each reconnect.
+    With the lamp off the dark level is measured, on opening and whenever the last one is too old.
 
     Args:
         link: the serial line.
@@ -45,6 +41,7 @@ class NironeSensor:
         longest_scan_s: a scan is waited for at least this long.
         stopping: tells whether the station wants to stop; then the wait ends with an error within half
             a second.
+        reply_timeout_s: how long any reply is waited for.
     """
 
     def __init__(
@@ -58,50 +55,20 @@ class NironeSensor:
         dark_age_s: float = 600.0,
         longest_scan_s: float = 60.0,
         stopping: Callable[[], bool] = lambda: False,
+        reply_timeout_s: float = REPLY_TIMEOUT_S,
     ) -> None:
-        self._link = link
+        super().__init__(link, "the NIRONE Sensor", lambda: Dialogue(link, clock, stopping, reply_timeout_s))
         self._clock = clock
         self._step_nm = step_nm
         self._averaging = f"V1,{scans_averaged}"
         self._lamp_on = f"LI{lamp_percent}"
         self._dark_age_s = dark_age_s
         self._longest_scan_s = longest_scan_s
-        self._stopping = stopping
-        self._dialogue = Dialogue(link, clock, stopping)
-        self._identity: InstrumentIdentity | None = None
         self._points = 0
         self._estimated_s = 0.0
         self._facts: list[Exchange] = []
         self._dark: list[Exchange] = []
         self._dark_taken_s = 0.0
-
-    def __enter__(self) -> Self:
-        self._link.open()
-        try:
-            self._dialogue = Dialogue(self._link, self._clock, self._stopping)
-            self._set_up()
-            self._take_dark()
-        except BaseException:
-            self._link.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._link.close()
-
-    @property
-    def identity(self) -> InstrumentIdentity:
-        """The sensor that answered when the link was opened."""
-        if self._identity is None:
-            raise LinkLost("the NIRONE Sensor has not been opened")
-        return self._identity
-
-    @property
-    def link_counters(self) -> LinkCounters:
-        """What went wrong on the line and was put right, since the link was opened."""
-        return self._dialogue.counters
 
     def measure(self) -> Scan:
         """Measure one averaged scan: detector counts over wavelength in nm.
@@ -129,20 +96,24 @@ class NironeSensor:
         """
         return ScanConditions(system_temperature_c=decode_number(self._value("St"), "temperature"))
 
-    def _set_up(self) -> None:
-        """Ask who the sensor is, and tell it what it forgets when it restarts."""
+    def _identify(self) -> InstrumentIdentity:
         serial = self._asked("h2")
-        self._identity = InstrumentIdentity(
+        self._facts = [serial]
+        return InstrumentIdentity(
             kind=_KIND,
             model=self._value("h0"),
             serial=decode_value(serial.answer.decode("ascii"), "the answer to h2")[1],
             firmware=self._value("i"),
         )
+
+    def _set_up(self) -> None:
+        """Tell the sensor what it forgets when it restarts."""
         commands = [wavelength_command(index, nm) for index, nm in enumerate(self._axis_nm())]
         self._points = len(commands)
-        self._facts = [serial, *map(self._told, (*commands, self._averaging))]
+        self._facts += map(self._told, (*commands, self._averaging))
         self._dialogue.tell("LM0")  # the lamp obeys the host, not the sensor's own automatic
         self._estimated_s = self._estimate_s()
+        self._take_dark()
 
     def _axis_nm(self) -> list[float]:
         """Return the wavelengths of the points: even steps over the sensor's range, to 0.1 nm."""

@@ -21,9 +21,6 @@ from qc_daemon.domain.ports import Clock
 
 T = TypeVar("T")
 
-# The longest reply takes 46 ms at 115200 baud; the device answers within milliseconds.
-_REPLY_TIMEOUT_S = 1.0
-
 
 class Dialogue:
     """Matches replies to requests by command word and sequence; everything else is counted and dropped.
@@ -32,10 +29,14 @@ class Dialogue:
         link: an open link.
         clock: measures how long a reply takes.
         stopping: tells whether the station wants to stop; asked at least every half second.
+        reply_timeout_s: how long a reply is waited for.
     """
 
-    def __init__(self, link: ByteLink, clock: Clock, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, link: ByteLink, clock: Clock, stopping: Callable[[], bool], reply_timeout_s: float
+    ) -> None:
         self._link = link
+        self._reply_timeout_s = reply_timeout_s
         self._clock = clock
         self._listener = Listener[Event](link, clock, stopping, FrameParser(), Frame)
         self._sequence = 0
@@ -85,14 +86,14 @@ class Dialogue:
     def _exchange(self, command: Command, data: bytes, sequence: int) -> bytes:
         self._echo_due = self._line_echoes
         self._link.write_all(encode_request(command, sequence, data))
-        deadline_s = self._clock.monotonic_s() + _REPLY_TIMEOUT_S
+        deadline_s = self._clock.monotonic_s() + self._reply_timeout_s
         while True:
             left_s = deadline_s - self._clock.monotonic_s()
             reply = self._reply_in(self._listener.listen(left_s, command.name), command, data)
             if reply is not None:
                 return reply
             if left_s <= 0.0:
-                raise LinkTimeout(f"no reply to {command.name} within {_REPLY_TIMEOUT_S:g} s")
+                raise LinkTimeout(f"no reply to {command.name} within {self._reply_timeout_s:g} s")
 
     def _reply_in(self, events: Iterable[Event], command: Command, sent: bytes) -> bytes | None:
         """Return the data of the reply among the events, or None if it may still come."""

@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
 
-from instruments.listener import LinkCounters
 from instruments.nirscan_nano.codec import Command
 from instruments.nirscan_nano.dialogue import Dialogue
 from instruments.nirscan_nano.payloads import (
@@ -20,12 +18,12 @@ from instruments.nirscan_nano.payloads import (
     encode_device_time,
 )
 from instruments.nirscan_nano.scan_container import ScanRecord, decode_scan, scan_of
+from instruments.serial_spectrometer import REPLY_TIMEOUT_S, SerialSpectrometer
 from instruments.transport import ByteLink
 from qc_daemon.domain.errors import (
     DeviceBusy,
     DeviceFault,
     InstrumentError,
-    LinkLost,
     LinkTimeout,
     ProtocolError,
 )
@@ -40,11 +38,8 @@ _MAX_FILE_SIZE = 65536  # a scan has 3822 bytes
 _ATTEMPTS_TO_START = 3
 
 
-class NirscanNano:
+class NirscanNano(SerialSpectrometer[Dialogue]):
     """A TI NIRscan Nano on a serial line, as `qc_daemon.domain.ports.NirSpectrometer`.
-
-    A context manager: the link opens and the device is set up in `__enter__`, so everything that a
-    restarted device forgets is told again after each reconnect. After `LinkLost`, leave and enter again.
 
     Args:
         link: the serial line.
@@ -58,6 +53,7 @@ class NirscanNano:
             Recorded streams hold a scan of 39.9 s among others of 2.7 s.
         stopping: tells whether the station wants to stop; then the wait ends with an error within half
             a second.
+        reply_timeout_s: how long any reply is waited for.
     """
 
     def __init__(
@@ -71,30 +67,17 @@ class NirscanNano:
         lamp_stays_on: bool = False,
         longest_scan_s: float = 60.0,
         stopping: Callable[[], bool] = lambda: False,
+        reply_timeout_s: float = REPLY_TIMEOUT_S,
     ) -> None:
-        self._link = link
+        super().__init__(link, "the NIRscan Nano", lambda: Dialogue(link, clock, stopping, reply_timeout_s))
         self._clock = clock
         self._config_index = config_index
         self._repeats = repeats
         self._pga_gain = pga_gain
         self._lamp_stays_on = lamp_stays_on
         self._longest_scan_s = longest_scan_s
-        self._stopping = stopping
-        self._identity: InstrumentIdentity | None = None
-        self._dialogue = Dialogue(link, clock, stopping)
         self._estimated_s = 0.0
         self._last: Scan | None = None
-
-    def __enter__(self) -> Self:
-        self._link.open()
-        try:
-            self._dialogue = Dialogue(self._link, self._clock, self._stopping)
-            self._identity = self._identify()
-            self._set_up()
-        except BaseException:
-            self._link.close()
-            raise
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -103,19 +86,7 @@ class NirscanNano:
             with suppress(InstrumentError):  # leaving must not fail; without power the lamp is off anyway
                 self._dialogue.ask_once(Command.SWITCH_LAMP, bytes((False, False)))
                 self._dialogue.ask_once(Command.KEEP_LAMP, bytes((False,)))
-        self._link.close()
-
-    @property
-    def identity(self) -> InstrumentIdentity:
-        """The device that answered when the link was opened."""
-        if self._identity is None:
-            raise LinkLost("the NIRscan Nano has not been opened")
-        return self._identity
-
-    @property
-    def link_counters(self) -> LinkCounters:
-        """What went wrong on the line and was put right, since the link was opened."""
-        return self._dialogue.counters
+        super().__exit__(kind, error, trace)
 
     def measure(self) -> Scan:
         """Measure one averaged scan: detector counts over wavelength in nm.

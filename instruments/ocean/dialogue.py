@@ -23,7 +23,6 @@ from qc_daemon.domain.ports import Clock
 
 T = TypeVar("T")
 
-_REPLY_TIMEOUT_S = 1.0
 # After something broken the reply may still follow; after this silence it does not.
 _QUIET_S = 0.1
 _FAILED = Flag.NACK | Flag.HARDWARE_EXCEPTION
@@ -36,10 +35,14 @@ class Dialogue:
         link: an open link.
         clock: measures how long a reply takes.
         stopping: tells whether the station wants to stop; asked at least every half second.
+        reply_timeout_s: how long a reply is waited for.
     """
 
-    def __init__(self, link: ByteLink, clock: Clock, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, link: ByteLink, clock: Clock, stopping: Callable[[], bool], reply_timeout_s: float
+    ) -> None:
         self._link = link
+        self._reply_timeout_s = reply_timeout_s
         self._clock = clock
         self._listener = Listener[Event](link, clock, stopping, MessageParser(), Message)
         # Not from 1: a reply to an earlier program's question must not fit one of ours.
@@ -59,13 +62,13 @@ class Dialogue:
         """
         # One number for all attempts: a reply that comes late still answers the question.
         regarding = self._next_regarding()
-        return self.attempt(lambda: self._exchange(kind, data, regarding, _REPLY_TIMEOUT_S))
+        return self.attempt(lambda: self._exchange(kind, data, regarding, self._reply_timeout_s))
 
     def ask_if_known(self, kind: MessageType) -> Message | None:
         """Ask something that not every device knows; return None if this one does not."""
 
         def ask() -> Message | None:
-            message = self._answer_to(kind, b"", self._next_regarding(), _REPLY_TIMEOUT_S)
+            message = self._answer_to(kind, b"", self._next_regarding(), self._reply_timeout_s)
             if message.error == ErrorNumber.UNKNOWN_TYPE:
                 return None
             return _accepted(message)

@@ -1,16 +1,14 @@
 """An Ocean spectrometer: how a scan is set up, taken, checked and read."""
 
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
-from instruments.listener import LinkCounters
 from instruments.ocean.codec import Checksum, Message, MessageType
 from instruments.ocean.dialogue import Dialogue
 from instruments.ocean.payloads import decode_firmware, decode_number, decode_spectrum, decode_text
 from instruments.ocean.recording import conditions_of, decode_raw_scan, record_scan
+from instruments.serial_spectrometer import REPLY_TIMEOUT_S, SerialSpectrometer
 from instruments.transport import ByteLink
-from qc_daemon.domain.errors import ConfigError, DeviceFault, LinkLost, LinkTimeout, ProtocolError
+from qc_daemon.domain.errors import ConfigError, DeviceFault, LinkTimeout, ProtocolError
 from qc_daemon.domain.ports import Clock
 from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, ScanConditions
 
@@ -19,12 +17,11 @@ _ATTEMPTS_TO_SCAN = 3
 _MAX_COEFFICIENTS = 16
 
 
-class OceanSpectrometer:
+class OceanSpectrometer(SerialSpectrometer[Dialogue]):
     """A spectrometer that speaks the Ocean Binary Protocol, as `qc_daemon.domain.ports.NirSpectrometer`.
 
     The lamp hangs on the device's lamp line: with it off the dark spectrum is taken, on opening and
-    whenever the last one is too old. A context manager: the link opens and the device is set up in
-    `__enter__`, so everything that a restarted device forgets is told again after each reconnect.
+    whenever the last one is too old.
 
     Args:
         link: the serial line.
@@ -36,6 +33,7 @@ class OceanSpectrometer:
         longest_scan_s: a scan is waited for at least this long.
         stopping: tells whether the station wants to stop; then the wait ends with an error within half
             a second.
+        reply_timeout_s: how long any reply is waited for.
     """
 
     def __init__(
@@ -49,51 +47,21 @@ class OceanSpectrometer:
         dark_age_s: float = 600.0,
         longest_scan_s: float = 60.0,
         stopping: Callable[[], bool] = lambda: False,
+        reply_timeout_s: float = REPLY_TIMEOUT_S,
     ) -> None:
-        self._link = link
+        super().__init__(
+            link, "the Ocean spectrometer", lambda: Dialogue(link, clock, stopping, reply_timeout_s)
+        )
         self._clock = clock
         self._integration_us = round(1000 * integration_time_ms)
         self._scans_averaged = scans_averaged
         self._lamp_warm_up_s = lamp_warm_up_s
         self._dark_age_s = dark_age_s
         self._longest_scan_s = longest_scan_s
-        self._stopping = stopping
-        self._dialogue = Dialogue(link, clock, stopping)
-        self._identity: InstrumentIdentity | None = None
         self._facts: tuple[Message, ...] = ()
         self._settings: tuple[Message, ...] = ()
         self._dark: Message | None = None
         self._dark_taken_s = 0.0
-
-    def __enter__(self) -> Self:
-        self._link.open()
-        try:
-            self._dialogue = Dialogue(self._link, self._clock, self._stopping)
-            self._protect_replies()
-            self._identify()
-            self._set_up()
-            self._take_dark()
-        except BaseException:
-            self._link.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._link.close()
-
-    @property
-    def identity(self) -> InstrumentIdentity:
-        """The device that answered when the link was opened."""
-        if self._identity is None:
-            raise LinkLost("the Ocean spectrometer has not been opened")
-        return self._identity
-
-    @property
-    def link_counters(self) -> LinkCounters:
-        """What went wrong on the line and was put right, since the link was opened."""
-        return self._dialogue.counters
 
     def measure(self) -> Scan:
         """Measure one averaged scan: detector counts over wavelength in nm.
@@ -130,11 +98,12 @@ class OceanSpectrometer:
         self._dialogue.ask(MessageType.SET_CHECKSUM_TYPE, bytes([Checksum.MD5]))
         self._dialogue.ask_if_known(MessageType.ABORT_ACQUISITION)
 
-    def _identify(self) -> None:
+    def _identify(self) -> InstrumentIdentity:
+        self._protect_replies()
         ask = self._dialogue.ask
         serial = ask(MessageType.SERIAL_NUMBER)
         hardware = decode_number(ask(MessageType.HARDWARE_REVISION).data, "hardware revision")
-        self._identity = InstrumentIdentity(
+        identity = InstrumentIdentity(
             kind=_KIND,
             model=f"Ocean spectrometer, hardware {hardware}",
             serial=decode_text(serial.data, "serial number"),
@@ -142,6 +111,7 @@ class OceanSpectrometer:
         )
         saturation = self._dialogue.ask_if_known(MessageType.SATURATION_LEVEL)
         self._facts = (serial, *([saturation] if saturation else []), *self._coefficients())
+        return identity
 
     def _coefficients(self) -> list[Message]:
         reply = self._dialogue.ask(MessageType.WAVELENGTH_COEFFICIENT_COUNT)
@@ -169,6 +139,7 @@ class OceanSpectrometer:
         wanted = [self._integration_us, self._scans_averaged or self._numbers()[1]]
         if self._numbers() != wanted:
             raise DeviceFault(f"the device keeps the settings {self._numbers()} instead of {wanted}")
+        self._take_dark()
 
     def _read_settings(self) -> tuple[Message, ...]:
         return (

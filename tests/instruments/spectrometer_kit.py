@@ -129,7 +129,9 @@ class Session:
     def spectrometer(self) -> Any:
         """The driver, open."""
         if self._spectrometer is None:
-            self._spectrometer = self._stack.enter_context(self.bench.connect(longest_scan_s=0.5))
+            self._spectrometer = self._stack.enter_context(
+                self.bench.connect(longest_scan_s=0.5, reply_timeout_s=0.5)
+            )
         return self._spectrometer
 
     def leave(self) -> None:

@@ -20,7 +20,7 @@ from qc_daemon.domain.errors import (
 def _dialogue(*answers: object, stop: bool = False) -> tuple[Dialogue, ScriptedLink]:
     link = ScriptedLink(answers)  # type: ignore[arg-type]
     link.open()
-    return Dialogue(link, FakeClock(), lambda: stop), link
+    return Dialogue(link, FakeClock(), lambda: stop, 1.0), link
 
 
 def test_an_answer_is_returned_without_its_command_word() -> None:

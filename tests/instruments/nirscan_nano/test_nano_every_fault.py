@@ -21,6 +21,7 @@ from qc_daemon.domain.spectrum import Scan, WhiteReference, absorbance_spectrum,
 
 PAGE = Path(__file__).parents[3] / "docs" / "instruments.md"
 LIMITS = ScanLimits()
+REPLY_TIMEOUT_S = 0.5  # shorter than the driver's own, so that a lost reply costs less
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ def answer_to(fault: str, emulator: EmulatorProcess, white: WhiteReference, tape
     """Return the error, or the first thing that the gates say, or whether the scan is the tape's."""
     clock = SystemClock()
     try:
-        with NirscanNano(SerialLink(emulator.ready["port"]), clock, repeats=12) as nano:
+        link = SerialLink(emulator.ready["port"])
+        with NirscanNano(link, clock, repeats=12, reply_timeout_s=REPLY_TIMEOUT_S) as nano:
             emulator.tell(f"fault {fault}")
             scan, identity = nano.measure(), nano.identity
     except InstrumentError as error:
@@ -100,7 +102,8 @@ def test_the_table_has_each_fault_of_the_emulator_once() -> None:
 def test_a_wrong_bit_in_any_byte_of_a_reply_costs_time_but_not_the_scan(
     position: int, emulator: EmulatorProcess, tape: Tape
 ) -> None:
-    with NirscanNano(SerialLink(emulator.ready["port"]), SystemClock()) as nano:
+    link = SerialLink(emulator.ready["port"])
+    with NirscanNano(link, SystemClock(), reply_timeout_s=REPLY_TIMEOUT_S) as nano:
         emulator.tell("fault bit_flip=1@0219")  # a reply of 19 bytes; each time the next one is hit
         scan = nano.measure()
     assert np.array_equal(scan.net_counts, tape.sample_counts[0])
