@@ -14,6 +14,7 @@ import json
 import struct
 from dataclasses import fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from qc_daemon.domain.errors import InputError, IntegrityError, StoreUnavailable
@@ -94,7 +95,12 @@ def _header(facts: AcquisitionFacts) -> bytes:
 def _plain(value: Any) -> object:
     if isinstance(value, datetime):
         return utc_text(value)
-    return {field.name: getattr(value, field.name) for field in fields(value)}
+    return {name: getattr(value, name) for name in _field_names(type(value))}
+
+
+@lru_cache
+def _field_names(record: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(record))
 
 
 def _facts(header: dict[str, Any]) -> AcquisitionFacts:
