@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from qc_daemon.domain.errors import InputError
 from qc_daemon.domain.lab_comparison import ComparedShare, LabResult, LabShare
+from storage.correction_tables import IdentityRow
 from storage.lab_csv import read_lab_csv
 from storage.lab_tables import LabResultRow, LabShareRow
-from storage.tables import AcquisitionRow
 
 Transaction = Callable[[], AbstractContextManager[Session]]
 
@@ -84,9 +84,9 @@ def confirmed_specimens(session: Session) -> Iterator[ConfirmedSpecimen]:
     ):
         newest[row.specimen] = row
     query = (
-        select(AcquisitionRow.number, AcquisitionRow.specimen)
-        .where(AcquisitionRow.specimen.in_(select(LabResultRow.specimen)))
-        .order_by(AcquisitionRow.number)
+        select(IdentityRow.acquisition_number, IdentityRow.specimen)
+        .where(IdentityRow.specimen.in_(select(LabResultRow.specimen)))
+        .order_by(IdentityRow.acquisition_number)
     )
     for number, specimen in session.execute(query):
         shares = tuple(LabShare(share.fibre, share.percent) for share in newest[specimen].shares)
@@ -127,5 +127,5 @@ def _specimens(results: tuple[LabResult, ...]) -> list[str]:
 
 
 def _is_inspected(session: Session, specimen: str) -> bool:
-    query = select(AcquisitionRow.number).where(AcquisitionRow.specimen == specimen).limit(1)
+    query = select(IdentityRow.acquisition_number).where(IdentityRow.specimen == specimen).limit(1)
     return session.scalar(query) is not None

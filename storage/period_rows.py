@@ -24,8 +24,10 @@ from qc_daemon.domain.period_records import (
 )
 from qc_daemon.domain.sampling import InspectionFigures
 from qc_daemon.domain.verdict import Outcome, judged_shares
-from storage.acquisition_rows import identity_of, label_of
+from storage.acquisition_rows import identity_of
+from storage.conclusion_grounds import label_judged
 from storage.conclusion_rows import composition_of, tolerance_of, verdict_of
+from storage.correction_tables import IdentityRow
 from storage.ledger import head
 from storage.report_tables import PeriodReportRow
 from storage.tables import (
@@ -55,23 +57,24 @@ def lot_record(session: Session, lot: str, roll: str | None = None) -> LotRecord
     Raises:
         InputError: nothing of it was inspected.
     """
-    rows = session.scalars(
-        select(AcquisitionRow)
-        .where(AcquisitionRow.lot == lot, AcquisitionRow.roll == roll if roll is not None else true())
+    rows = session.execute(
+        select(AcquisitionRow, IdentityRow)
+        .join(IdentityRow, IdentityRow.acquisition_number == AcquisitionRow.number)
+        .where(IdentityRow.lot == lot, IdentityRow.roll == roll if roll is not None else true())
         .order_by(AcquisitionRow.number)
         .options(selectinload(AcquisitionRow.conclusions).selectinload(ConclusionRow.shares))
     ).all()
     if not rows:
         raise InputError(f'lot "{lot}": nothing of it was inspected; expected a lot of this station')
-    current = [(row, row.conclusions[-1]) for row in rows if row.conclusions]
+    current = [(called, row.conclusions[-1]) for row, called in rows if row.conclusions]
     newest = max((one for _, one in current), key=lambda one: one.sequence, default=None)
     bases = dict.fromkeys(one.basis for _, one in current if one.basis)
     return LotRecord(
         lot=lot,
         rule=tolerance_of(newest) if newest else None,
         basis=next(iter(bases), ""),
-        inspections=tuple(_lot_inspection(row, one) for row, one in current),
-        undecided=tuple(row.number for row in rows if not row.conclusions),
+        inspections=tuple(_lot_inspection(called, one) for called, one in current),
+        undecided=tuple(row.number for row, _ in rows if not row.conclusions),
         ledger=head(session.connection()),
     )
 
@@ -116,8 +119,8 @@ def add_period_report(
         )
 
 
-def _lot_inspection(row: AcquisitionRow, current: ConclusionRow) -> LotInspection:
-    label, rule = label_of(row), tolerance_of(current)
+def _lot_inspection(called: IdentityRow, current: ConclusionRow) -> LotInspection:
+    row, label, rule = current.acquisition, label_judged(current), tolerance_of(current)
     inferred = current.evidence_sha256 is not None
     shares = judged_shares(composition_of(current, _NO_EVIDENCE), label, rule) if inferred else ()
     return LotInspection(
@@ -125,9 +128,9 @@ def _lot_inspection(row: AcquisitionRow, current: ConclusionRow) -> LotInspectio
         accepted_at=row.accepted_at,
         simulated=identity_of(row.spectrometer).simulated,
         figures=InspectionFigures(
-            specimen=row.specimen,
-            roll=row.roll,
-            position_m=row.position_m,
+            specimen=called.specimen,
+            roll=called.roll,
+            position_m=called.position_m,
             label=label,
             shares=shares,
             coverage=current.interval_coverage or _UNINFERRED_COVERAGE,
@@ -138,15 +141,16 @@ def _lot_inspection(row: AcquisitionRow, current: ConclusionRow) -> LotInspectio
 
 def _day_inspections(session: Session, start: datetime, end: datetime) -> Iterator[DayInspection]:
     query = (
-        select(AcquisitionRow)
+        select(AcquisitionRow, IdentityRow.lot)
+        .join(IdentityRow, IdentityRow.acquisition_number == AcquisitionRow.number)
         .where(AcquisitionRow.accepted_at >= start, AcquisitionRow.accepted_at < end)
         .order_by(AcquisitionRow.number)
         .options(selectinload(AcquisitionRow.conclusions))
     )
-    for row in session.scalars(query):
+    for row, lot in session.execute(query):
         yield DayInspection(
             row.number,
-            row.lot,
+            lot,
             row.accepted_at,
             Outcome(row.conclusions[-1].outcome) if row.conclusions else None,
             identity_of(row.spectrometer).simulated,

@@ -19,6 +19,7 @@ from qc_daemon.domain.surroundings import (
 )
 from qc_daemon.domain.verdict import Outcome
 from storage.calibration_rows import newest_check
+from storage.correction_tables import IdentityRow
 from storage.inspection_reader import SqlInspectionReader
 from storage.ledger import head
 from storage.people_tables import SignatureRow
@@ -123,13 +124,15 @@ def _checks(session: Session, serial: str, at: datetime) -> tuple[CheckState, ..
 
 def _positions(session: Session, row: AcquisitionRow) -> tuple[InspectedPosition, ...]:
     """Return the places of a roll inspected up to this one, so that a later one changes nothing."""
-    if not row.roll:
+    called = session.get_one(IdentityRow, row.number)
+    if not called.roll:
         return ()
     query = (
-        select(AcquisitionRow)
+        select(AcquisitionRow, IdentityRow.position_m)
+        .join(IdentityRow, IdentityRow.acquisition_number == AcquisitionRow.number)
         .where(
-            AcquisitionRow.lot == row.lot,
-            AcquisitionRow.roll == row.roll,
+            IdentityRow.lot == called.lot,
+            IdentityRow.roll == called.roll,
             AcquisitionRow.number <= row.number,
         )
         .order_by(AcquisitionRow.number)
@@ -137,9 +140,9 @@ def _positions(session: Session, row: AcquisitionRow) -> tuple[InspectedPosition
     )
     return tuple(
         InspectedPosition(
-            one.number, one.position_m, Outcome(one.conclusions[-1].outcome) if one.conclusions else None
+            one.number, position_m, Outcome(one.conclusions[-1].outcome) if one.conclusions else None
         )
-        for one in session.scalars(query)
+        for one, position_m in session.execute(query)
     )
 
 

@@ -8,7 +8,7 @@ import typer
 
 from qc_daemon.commands.output import print_json, say
 from qc_daemon.config import DEFAULT_FILE
-from qc_daemon.domain.errors import InputError
+from qc_daemon.domain.errors import InputError, Retired
 from qc_daemon.pipeline import conclude as draw_conclusion
 from qc_daemon.wiring import archive as wiring
 
@@ -47,7 +47,13 @@ def conclude(
         raise InputError("conclude: expected either ids or --all")
     with wiring.open_archive(wiring.archive_config(config, station), model) as (judges, store):
         for number in wiring.find_numbers(store, ids or []):
-            acquisition = store.load_acquisition(number)
+            try:
+                acquisition = store.load_acquisition(number)
+            except Retired as gone:
+                if not all_of_them:
+                    raise
+                say(f"{number}: left out, {gone}")
+                continue
             serial, at = acquisition.spectrometer.serial, acquisition.triggered_at
             conclusion = draw_conclusion(judges, acquisition, store.calibration_standing(serial, at))
             store.add_conclusion(number, conclusion)

@@ -1,6 +1,7 @@
 """Corrections: views show what an inspection is called now, and the facts stay."""
 
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ from pysqlite3 import dbapi2
 from qc_daemon.domain.corrections import CorrectedField, Correction
 from qc_daemon.domain.errors import InputError, LabelError
 from storage.fsck import check_station
+from storage.lab_results import confirmed_specimens, import_lab_file
 from storage.ledger_check import check_ledger
+from storage.period_rows import day_record, lot_record
+from storage.report_reader import SqlReportReader
 
 
 @pytest.fixture
@@ -143,3 +147,44 @@ def test_a_name_that_was_changed_without_a_correction_is_found(station):
         connection.execute("UPDATE identities SET lot = 'L9' WHERE acquisition_number = 2")
     (problem,) = check_ledger(station).problems
     assert problem == "identities: acquisition 2 is not called as its facts and corrections say"
+
+
+def test_reports_and_laboratory_results_go_by_the_corrected_names(station, tmp_path):
+    correct(
+        station,
+        correction(CorrectedField.LOT, "L2"),
+        correction(CorrectedField.ROLL, "R7"),
+        correction(CorrectedField.SPECIMEN, "S-9"),
+        correction(CorrectedField.POSITION_M, "20"),
+    )
+    results = tmp_path / "lab.csv"
+    results.write_text(
+        "specimen,method,laboratory,date,basis,cotton,polyester\nS-9,m,SGS,2026-11-25,dry mass,61,39\n"
+    )
+    with station_store(station) as store:
+        assert import_lab_file(store.transaction, results, "Li Na", NOON).never_inspected == ()
+        with store.reading() as session:
+            (figures,) = (one.figures for one in lot_record(session, "L2").inspections)
+            assert (figures.specimen, figures.roll, figures.position_m) == ("S-9", "R7", 20.0)
+            assert [one.number for one in lot_record(session, "L1").inspections] == [2]
+            assert [(one.number, one.specimen) for one in confirmed_specimens(session)] == [(1, "S-9")]
+            lots = {one.number: one.lot for one in day_record(session, accepted_on(store)).inspections}
+            assert lots == {1: "L2", 2: "L1"}
+        places = SqlReportReader(store).surroundings(1).positions
+        assert [(place.number, place.position_m) for place in places] == [(1, 20.0)]
+
+
+def test_a_lot_report_shows_each_conclusion_with_the_label_that_it_was_judged_by(station):
+    correct(station, correction(CorrectedField.LABEL, "cotton 90 polyester 10"))
+    with station_store(station) as store:
+        with store.reading() as session:
+            before = lot_record(session, "L1").inspections[0].figures.label
+        about = store.load_acquisition(1)
+        store.add_conclusion(1, conclusion(about))
+        with store.reading() as session:
+            after = lot_record(session, "L1").inspections[0].figures.label
+    assert (before.percent_of("cotton"), after.percent_of("cotton")) == (60.0, 90.0)
+
+
+def accepted_on(store) -> date:
+    return store.find("1")[0].accepted_at.date()
