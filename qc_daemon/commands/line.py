@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,7 +37,7 @@ from qc_daemon.wiring.lines import (
     replay_agreement,
     replay_line,
 )
-from qc_daemon.wiring.station import open_workplace
+from qc_daemon.wiring.station import open_repaired_store, open_workplace
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="Configuration file of the station.")]
 StationOption = Annotated[
@@ -67,7 +68,11 @@ def demo(
     config = demo_config(station)
     fabric = EmulatedLineSection(specimens=specimens, seed=seed)
     opened = replay_line(replay) if replay is not None else mill_line(fabric, loop=False)
-    with opened as line, open_workplace(config, line) as workplace:
+    with (
+        open_repaired_store(config) as store,
+        opened as line,
+        open_workplace(config, nullcontext(line), store) as workplace,
+    ):
         shown = _watched(demonstrate(workplace, line), quiet=as_json)
         conclusions = [one.inspection.conclusion for one in shown]
         agreement = replay_agreement(workplace.judges, replay, conclusions) if replay is not None else None
@@ -114,11 +119,11 @@ def inspect(
     declared = parse_label(label) if label else None
     settings = load_config(config)
     with (
-        open_line(settings) as line,
-        open_workplace(settings, line) as work,
+        open_repaired_store(settings) as store,
+        open_workplace(settings, open_line(settings), store) as work,
         work.open_instruments() as instruments,
     ):
-        judges, store = work.judges, work.store
+        judges = work.judges
         renew_reference(
             instruments.spectrometer, work.line, store, judges.clock, judges.new_id,
             judges.reference_limits, None,

@@ -19,7 +19,7 @@ from qc_daemon.wiring.lines import open_line
 from qc_daemon.wiring.messages import open_outbox, open_publisher
 from qc_daemon.wiring.nightly import nightly_jobs
 from qc_daemon.wiring.reloading import Reloading, set_up_log
-from qc_daemon.wiring.station import alarm_store, open_workplace
+from qc_daemon.wiring.station import alarm_store, open_repaired_store, open_workplace
 from qc_daemon.wiring.templates import adopt_templates, tell_of_templates
 from qc_daemon.wiring.triggers import open_trigger
 from qc_daemon.wiring.web import open_page
@@ -36,33 +36,33 @@ def open_daemon(
     set_up_log(config)
     clock = SystemClock()
     refused = adopt_templates(config)
-    with (
-        anchored_at_stop(config),
-        open_line(config) as line,
-        open_workplace(config, line) as workplace,  # first: a second process must not talk to the line
-        open_trigger(config, line) as trigger,
-    ):
+    # The store comes first: a second process must not talk to the line.
+    with anchored_at_stop(config), open_repaired_store(config) as store:
         board = StatusBoard(status_file(config.station.folder), clock)
         board.update()
-        alarms = Alarms(board, alarm_store(workplace), clock)
+        alarms = Alarms(board, alarm_store(store), clock)
         tell_of_templates(refused, alarms)
-        outbox = open_outbox(config, workplace)
-        loop = LineLoop(workplace, trigger, board, alarms)
         with (
-            Calendar(nightly_jobs(config, workplace, outbox, alarms), alarms, board) as calendar,
-            open_publisher(config, outbox, board, alarms) as publisher,
-            open_page(config, workplace, alarms, say) as page,
+            open_page(config, store, alarms, say) as page,  # early: its process takes a while to start
+            open_workplace(config, open_line(config), store) as workplace,
+            open_trigger(config, workplace.line) as trigger,
         ):
-            yield (
-                Daemon(
-                    loop,
-                    page,
-                    board,
-                    alarms,
-                    service_manager(os.environ),
-                    {"calendar": calendar.lives, **publisher},
-                    config.station.folder,
-                    clock,
-                ),
-                Reloading(path, config, workplace, loop, alarms),
-            )
+            outbox = open_outbox(config, workplace)
+            loop = LineLoop(workplace, trigger, board, alarms)
+            with (
+                Calendar(nightly_jobs(config, workplace, outbox, alarms), alarms, board) as calendar,
+                open_publisher(config, outbox, board, alarms) as publisher,
+            ):
+                yield (
+                    Daemon(
+                        loop,
+                        page,
+                        board,
+                        alarms,
+                        service_manager(os.environ),
+                        {"calendar": calendar.lives, **publisher},
+                        config.station.folder,
+                        clock,
+                    ),
+                    Reloading(path, config, workplace, loop, alarms),
+                )

@@ -4,6 +4,7 @@ Heavy packages are imported where they are used, so that a command starts at onc
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -38,30 +39,34 @@ log = structlog.get_logger()
 
 
 @contextmanager
-def open_workplace(config: Config, line: Line) -> Iterator[Workplace]:
+def open_repaired_store(config: Config) -> Iterator["SqlInspectionStore"]:
+    """Open the store of a station to write, before anything else: one process alone may talk to the line.
+
+    Raises:
+        StoreUnavailable: another process writes the station, or its database cannot be used.
+    """
+    with open_store(config.station.folder) as store:
+        repair(store)
+        yield store
+
+
+@contextmanager
+def open_workplace(
+    config: Config, closed_line: AbstractContextManager[Line], store: "SqlInspectionStore"
+) -> Iterator[Workplace]:
     """Open everything that a station works with, its instruments excepted.
+
+    The judges load their models while the line opens: both wait for processes that start.
 
     Raises:
         CheckpointError: the model folder is incomplete or altered.
-        StoreUnavailable: another process writes the station, or its database cannot be used.
     """
-    from reports.renderer import CertificateWriter
-    from storage.report_reader import SqlReportReader
-
-    folder = config.station.folder
-    with ExitStack() as stack:
-        judges = stack.enter_context(open_judges(config, config.judgement.checkpoint))
-        store = stack.enter_context(open_store(folder))
-        repair(store)
-        writer = stack.enter_context(
-            CertificateWriter(
-                folder / "reports",
-                config.station.language,
-                config.station.name,
-                SqlReportReader(store).surroundings,
-                templates_in_use(config),
-            )
-        )
+    _import_models()
+    with ExitStack() as stack, ThreadPoolExecutor(1, "judges") as pool:
+        opening = pool.submit(stack.enter_context, open_judges(config, config.judgement.checkpoint))
+        writer = stack.enter_context(_certificate_writer(config, store))
+        line = stack.enter_context(closed_line)
+        judges = opening.result()
         yield Workplace(
             judges=judges,
             store=store,
@@ -72,6 +77,26 @@ def open_workplace(config: Config, line: Line) -> Iterator[Workplace]:
             requested_tile=tile_on_request(config, line),
             warm_up=_warm_up_limits(config),
         )
+
+
+def _import_models() -> None:
+    """Import here what two threads could otherwise find half imported by one another."""
+    import models.composition_predictor
+    import models.defect_detector
+    import models.filling_methods
+    import models.image_cleaner
+    import models.runtimes.onnx
+    import models.runtimes.worker  # noqa: F401
+
+
+def _certificate_writer(config: Config, store: "SqlInspectionStore") -> "CertificateWriter":
+    from reports.renderer import CertificateWriter
+    from storage.report_reader import SqlReportReader
+
+    section = config.station
+    surroundings = SqlReportReader(store).surroundings
+    folder = section.folder / "reports"
+    return CertificateWriter(folder, section.language, section.name, surroundings, templates_in_use(config))
 
 
 def _warm_up_limits(config: Config) -> WarmUpLimits:
@@ -155,11 +180,11 @@ def certificate_writer(workplace: Workplace) -> "CertificateWriter":
     return workplace.report_writer
 
 
-def alarm_store(workplace: Workplace) -> AlarmStore:
-    """Return the history of alarms in the store of a workplace."""
+def alarm_store(store: "SqlInspectionStore") -> AlarmStore:
+    """Return the history of alarms in a store."""
     from storage.alarm_rows import SqlAlarmStore
 
-    return SqlAlarmStore(inspection_store(workplace))
+    return SqlAlarmStore(store)
 
 
 @contextmanager

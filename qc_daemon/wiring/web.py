@@ -3,6 +3,7 @@
 Heavy packages are imported where they are used, so that a command starts at once.
 """
 
+import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,7 +29,6 @@ from qc_daemon.wiring.archive import status_file
 from qc_daemon.wiring.calibration import duties_known_to
 from qc_daemon.wiring.model_choice import COMPOSITION, chosen_checkpoint, station_models
 from qc_daemon.wiring.station import decoders
-from qc_daemon.workplace import Workplace
 
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
@@ -38,16 +38,18 @@ if TYPE_CHECKING:
     from storage.inspection_reader import SqlInspectionReader
     from storage.inspection_store import SqlInspectionStore
 
+_NICENESS = 5  # who looks on must not slow the line down
+
 
 @contextmanager
 def open_page(
-    config: Config, workplace: Workplace, alarms: Alarms, say: Callable[[str], None]
+    config: Config, store: "SqlInspectionStore", alarms: Alarms, say: Callable[[str], None]
 ) -> Iterator[tuple[Child, ...]]:
     """Serve the page of a station and the desk behind it; nothing if the configuration has no [web].
 
     Args:
         config: of the station.
-        workplace: holds the only writer of its database.
+        store: the only writer of its database.
         alarms: of the running station.
         say: tells the person at the console where the page is, and how to make the first admin.
 
@@ -55,13 +57,11 @@ def open_page(
         ConfigError: the address cannot be listened on.
     """
     from qc_daemon.desk_socket import open_desk
-    from storage.inspection_store import SqlInspectionStore
 
-    section, store = config.web, workplace.store
+    section = config.web
     if section is None:
         yield ()
         return
-    assert isinstance(store, SqlInspectionStore)
     desk = front_desk(config, section, store, alarms)
     with _listening(section) as listening, open_desk(config.station.folder, desk):
         address = section.model_copy(update={"port": listening.getsockname()[1]}).address
@@ -83,6 +83,7 @@ def serve_page(heart: Connection, document: dict[str, Any], listening: socket.so
     from qc_daemon.web.server import serve
     from storage.inspection_reader import open_inspections
 
+    os.nice(_NICENESS)
     config = Config.model_validate(document)
     assert config.web is not None, "the page is served only with a section [web]"
     with open_inspections(config.station.folder, None, *decoders()) as reader:
