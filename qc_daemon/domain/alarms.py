@@ -225,11 +225,16 @@ CATALOGUE: Mapping[str, AlarmKind] = {
     "store": AlarmKind(
         Severity.CRITICAL,
         10.0,
-        Wording("数据库无应答", "数据库被锁定或丢失；测量暂存于日志，不会丢失", "释放或恢复数据库"),
         Wording(
-            "database away",
-            "the database is locked or gone; measurements wait in the journal and nothing is lost",
-            "free the database",
+            "存储无应答",
+            "数据库被锁定或丢失时，测量暂存于日志；磁盘已满时，腾出空间前不再接收",
+            "释放数据库或磁盘空间；无需重启",
+        ),
+        Wording(
+            "store does not answer",
+            "the database is locked or gone: measurements wait in the journal; or the disk is full: nothing "
+            "is accepted until it has room",
+            "free the database or the disk; no restart is needed",
         ),
     ),
     "disk": AlarmKind(
@@ -313,9 +318,7 @@ CATALOGUE: Mapping[str, AlarmKind] = {
     "replay": AlarmKind(
         Severity.CRITICAL,
         60.0,
-        Wording(
-            "重算结果不同", "夜间重算与所存结论不一致", "运行 `qc-daemon replay`；检查模型版本"
-        ),
+        Wording("重算结果不同", "夜间重算与所存结论不一致", "运行 `qc-daemon replay`；检查模型版本"),
         Wording(
             "a conclusion does not come out again",
             "a conclusion that was drawn again at night from stored bytes is not the stored one",
@@ -361,6 +364,18 @@ CATALOGUE: Mapping[str, AlarmKind] = {
             "message broker away",
             "the MQTT broker does not answer; results wait in the outbox and go out in order later",
             "check network and broker",
+        ),
+    ),
+    "plant": AlarmKind(
+        Severity.NOTICE,
+        None,
+        Wording(
+            "工厂数据库失联", "工厂数据库无应答；结果在发件箱中排队，生产线照常工作", "检查网络与工厂数据库"
+        ),
+        Wording(
+            "plant away",
+            "the plant's database does not answer; results wait in the outbox, the line works on",
+            "check network and the plant's database",
         ),
     ),
 }
