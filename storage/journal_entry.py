@@ -95,11 +95,12 @@ def _header(facts: AcquisitionFacts) -> bytes:
 def _plain(value: Any) -> object:
     if isinstance(value, datetime):
         return utc_text(value)
-    return {name: getattr(value, name) for name in _field_names(type(value))}
+    kind: Any = type(value)
+    return {name: getattr(value, name) for name in _field_names(kind)}
 
 
 @lru_cache
-def _field_names(record: type[Any]) -> tuple[str, ...]:
+def _field_names(record: Any) -> tuple[str, ...]:
     return tuple(field.name for field in fields(record))
 
 
