@@ -21,6 +21,18 @@ class BlobStore:
         self._folder = folder
         self._staging = folder / _STAGING
 
+    def make_folders(self) -> None:
+        """Make the folders of all contents to come, which a crash may undo until this one is flushed.
+
+        Made one by one, each would have to be flushed before the first content in it is safe.
+
+        Raises:
+            OSError: the disk is full or failed.
+        """
+        self._staging.mkdir(parents=True, exist_ok=True)
+        for first in range(256):
+            (self._folder / f"{first:02x}").mkdir(exist_ok=True)
+
     def put(self, contents: Iterable[bytes]) -> None:
         """Store contents that are not there already. On return all are on disk.
 

@@ -379,6 +379,8 @@ class SqlInspectionStore(SqlInspectionReader):
         try:
             for path in (folder.path, folder.journal, folder.quarantine, folder.blobs):
                 make_folder(path)
+            self._blobs.make_folders()
+            for path in (folder.path, folder.journal, folder.quarantine, folder.blobs):
                 flush_folder(path)  # a crash may have left names in it that are not on disk
         except OSError as error:
             raise StoreUnavailable(f"{error.filename}: {error.strerror}") from error
