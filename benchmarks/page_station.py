@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,30 +44,45 @@ class RunningPage:
 
 
 @contextmanager
-def running_page(folder: Path, interval_s: float) -> Iterator[RunningPage]:
-    """Run a station in a folder until the end of the block."""
+def running_page(
+    folder: Path, interval_s: float, settings: str = "", before: Sequence[Sequence[str]] = ()
+) -> Iterator[RunningPage]:
+    """Run a station in a folder until the end of the block.
+
+    Args:
+        folder: an empty one.
+        interval_s: time between two specimens.
+        settings: more lines of its configuration.
+        before: commands that it is given before it starts, without `--config`.
+    """
     port = _free_port()
     config = folder / "qc.toml"
     config.write_text(
         f'[station]\nname = "Line 3"\nfolder = "{folder / "station"}"\n[emulated_line]\nspecimens = 48\n'
-        f"[line]\ninterval_s = {interval_s}\n[web]\nport = {port}\n",
+        f"[line]\ninterval_s = {interval_s}\n[web]\nport = {port}\n{settings}",
         encoding="utf-8",
     )
-    added = subprocess.run(
-        [*_DAEMON, "users", "add", ADMIN, "--role", "admin", "--config", str(config)],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
+    password = _asked(config, "users", "add", ADMIN, "--role", "admin")
+    for command in before:
+        _asked(config, *command)
     log = folder / "daemon.log"
     with log.open("wb") as stream:
         process = subprocess.Popen([*_DAEMON, "run", "--config", str(config)], stdout=stream, stderr=stream)
     try:
         _until(lambda: re.search(rb"page is on", log.read_bytes()) is not None, process)
-        page = RunningPage(folder, f"http://127.0.0.1:{port}", added.stdout.strip(), process)
+        page = RunningPage(folder, f"http://127.0.0.1:{port}", password, process)
         page.wait_for_inspections(1)
         yield page
     finally:
         process.terminate()
         process.wait(30)
+
+
+def _asked(config: Path, *command: str) -> str:
+    done = subprocess.run(
+        [*_DAEMON, *command, "--config", str(config)], check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
 
 
 def _free_port() -> int:

@@ -30,11 +30,18 @@ PAGES = {
     "account": "/account",
 }
 
+_CHECKS = (("calibrate", "white"), *[("calibrate", "check", "--standard", kind) for kind in
+           ("tile", "wavelength", "tile", "wavelength", "tile")])  # fmt: skip
+_BROKER_THAT_IS_AWAY = '[mqtt]\nhost = "127.0.0.1"\nport = 9\n'  # so that there is an alarm
+
 
 def main() -> None:
     """Make all pictures."""
     _OUT.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch, running_page(Path(scratch), interval_s=3.0) as page:
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        running_page(Path(scratch), 3.0, _BROKER_THAT_IS_AWAY, _CHECKS) as page,
+    ):
         page.wait_for_inspections(9)
         with _browser(page) as tab:
             for language in ("zh", "en"):
