@@ -1,7 +1,6 @@
 """Cleans a folder of pictures: each by its mask or by what the debris detector finds."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from models.debris_detector import find_opaque_debris
 from models.filling_methods import FillMethod
+from models.folder_work import Check, FolderWork
 from models.hole_filling import fill_holes
 from models.picture_files import (
     LOSSLESS_SUFFIXES,
@@ -23,29 +23,12 @@ from models.picture_files import (
 from qc_daemon.domain.errors import ImageError, InputError
 
 Mask = NDArray[np.bool_]
-# Raises ImageError if bytes are no whole image; the second argument is what to call them.
-Check = Callable[[bytes, str], object]
 
 FOUND_MASKS = "masks"  # sub-folder of what was found without masks given
 
 
-@dataclass(frozen=True, slots=True)
-class Cleaned:
-    """What became of one picture.
-
-    Attributes:
-        image: its file.
-        filled_percent: share of the picture that was filled; 0 if the file was copied.
-        problem: why nothing was written for it; None if something was.
-    """
-
-    image: Path
-    filled_percent: float
-    problem: str | None = None
-
-
 class FolderCleaner:
-    """Fills the debris in the pictures of a folder and writes them to another one.
+    """Fills the debris in the pictures of a folder and writes them to another one: `work` does it.
 
     A picture without holes is copied byte for byte. A cleaned PNG or TIFF keeps its name; a JPEG becomes
     a PNG, for it would change known pixels. Masks that were found are written as `masks/<stem>.png`.
@@ -62,39 +45,22 @@ class FolderCleaner:
     """
 
     def __init__(self, images: Path, masks: Path | None, out: Path, method: FillMethod, check: Check) -> None:
-        self._images = picture_files(images)
+        if masks is not None and masks.resolve() == images.resolve():
+            raise InputError(f"--masks {masks}: is the folder of the images; expected another one")
+        self.work = FolderWork(images, out, check, self._clean, () if masks is None else (masks,))
         self._masks = None if masks is None else _by_stem(picture_files(masks))
         self._mask_folder = masks
         self._out, self._method, self._check = out, method, check
-        _require_apart(out, images, masks)
-
-    def __len__(self) -> int:
-        return len(self._images)
 
     @property
     def masks_without_image(self) -> tuple[Path, ...]:
         """Masks whose stem no picture has."""
-        stems = {image.stem for image in self._images}
+        stems = {image.stem for image in self.work.images}
         return tuple(
             mask for stem, masks in (self._masks or {}).items() if stem not in stems for mask in masks
         )
 
-    def run(self) -> Iterator[Cleaned]:
-        """Clean one picture after the other; what is wrong with one does not stop the others."""
-        try:
-            self._out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{self._out}: cannot be made; expected a folder to write to") from error
-        for image in self._images:
-            try:
-                cleaned = self._clean(image)
-            except ImageError as error:
-                cleaned = Cleaned(image, 0.0, str(error))
-            yield cleaned
-
-    def _clean(self, image: Path) -> Cleaned:
-        self._require_own_stem(image)
-        self._check(read_content(image), str(image))
+    def _clean(self, image: Path) -> float:
         pixels = read_picture(image)
         if self._masks is None:
             mask = find_opaque_debris(as_rgb8(pixels))
@@ -106,10 +72,10 @@ class FolderCleaner:
             self._require_known(image, mask)
         if not mask.any():
             write_whole(self._out / image.name, read_content(image))
-            return Cleaned(image, 0.0)
+            return 0.0
         suffix = image.suffix if image.suffix.lower() in LOSSLESS_SUFFIXES else ".png"
         write_picture(self._out / f"{image.stem}{suffix}", fill_holes(pixels, mask, self._method))
-        return Cleaned(image, 100.0 * float(mask.mean()))
+        return 100.0 * float(mask.mean())
 
     def _mask(self, image: Path, shape: tuple[int, ...]) -> Mask:
         assert self._masks is not None
@@ -126,11 +92,6 @@ class FolderCleaner:
             )
         return mask
 
-    def _require_own_stem(self, image: Path) -> None:
-        first = next(other for other in self._images if other.stem == image.stem)
-        if first is not image:
-            raise ImageError(f"{image}: has the stem of {first.name}; expected one of its own")
-
     @staticmethod
     def _require_known(image: Path, mask: Mask) -> None:
         if mask.all():
@@ -142,11 +103,3 @@ def _by_stem(files: Sequence[Path]) -> dict[str, list[Path]]:
     for file in files:
         stems.setdefault(file.stem, []).append(file)
     return stems
-
-
-def _require_apart(out: Path, images: Path, masks: Path | None) -> None:
-    if masks is not None and masks.resolve() == images.resolve():
-        raise InputError(f"--masks {masks}: is the folder of the images; expected another one")
-    for folder in (images, masks):
-        if folder is not None and folder.resolve() == out.resolve():
-            raise InputError(f"--out {out}: would overwrite what is there; expected another folder")

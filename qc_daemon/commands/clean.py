@@ -1,16 +1,13 @@
 """The command clean: debris out of a folder of pictures."""
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
 from qc_daemon.commands.output import say
-from qc_daemon.domain.errors import InputError
+from qc_daemon.commands.pictures import work_through
 from qc_daemon.wiring import cleaning as wiring
 
 
@@ -46,22 +43,7 @@ def clean(
     cleaner = wiring.folder_cleaner(images, masks, out, method.value, _warn)
     for mask in cleaner.masks_without_image:
         say(f"qc-daemon: {mask}: belongs to no image of {images}")
-    failed, filled = 0, 0
-    shown = track(cleaner.run(), "cleaning", total=len(cleaner), console=_terminal(), transient=True,
-                  disable=not sys.stderr.isatty())  # fmt: skip
-    for cleaned in shown:
-        if cleaned.problem is not None:
-            failed += 1
-            say(f"qc-daemon: {cleaned.problem}")
-        filled += cleaned.filled_percent > 0.0
-    done = len(cleaner) - failed
-    typer.echo(f"{done} of {len(cleaner)} images in {out}: {filled} filled, {done - filled} copied")
-    if failed:
-        raise typer.Exit(InputError.exit_status)
-
-
-def _terminal() -> Console:
-    return Console(stderr=True)
+    work_through(cleaner.work, "cleaning", out, "images", "filled", "copied")
 
 
 def _warn(message: str) -> None:

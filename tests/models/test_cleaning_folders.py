@@ -244,7 +244,7 @@ def test_folders_that_cannot_be_meant_are_refused(tmp_path, images, masks, out, 
     (tmp_path / "empty").mkdir()
     folder_of_masks = None if masks is None else tmp_path / masks
     with pytest.raises(InputError, match=words):
-        list(FolderCleaner(tmp_path / images, folder_of_masks, tmp_path / out, TELEA, print).run())
+        list(FolderCleaner(tmp_path / images, folder_of_masks, tmp_path / out, TELEA, print).work.run())
 
 
 def test_the_same_folder_gives_the_same_files_twice(tmp_path):
@@ -255,7 +255,7 @@ def test_the_same_folder_gives_the_same_files_twice(tmp_path):
         cleaner = FolderCleaner(
             tmp_path / "images", tmp_path / "masks", tmp_path / out, GAUSSIAN, lambda _content, _name: None
         )
-        assert [cleaned.problem for cleaned in cleaner.run()] == [None]
+        assert [cleaned.problem for cleaned in cleaner.work.run()] == [None]
         written.append((tmp_path / out / "a.png").read_bytes())
     assert written[0] == written[1]
 
