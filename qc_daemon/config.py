@@ -33,6 +33,7 @@ from qc_daemon.settings.backup import BackupSection
 from qc_daemon.settings.ledger import LedgerSection
 from qc_daemon.settings.log import LogSection
 from qc_daemon.settings.mqtt import MqttSection
+from qc_daemon.settings.plant import PlantSection
 from qc_daemon.settings.report import ReportSection
 from qc_daemon.settings.retention import RetentionSection
 from qc_daemon.settings.sampling import SamplingSection
@@ -313,6 +314,7 @@ class Config(BaseSettings):
     report: ReportSection = ReportSection()
     web: WebSection | None = None
     mqtt: MqttSection | None = None
+    plant: PlantSection | None = None
     log: LogSection = LogSection()
 
     @model_validator(mode="after")

@@ -20,6 +20,7 @@
         ├── InferenceUnavailable   the inference worker died or hangs
         ├── ChildUnavailable       a child process of the station is out of restarts
         ├── ReportFailed           the renderer failed or took too long
+        ├── PlantUnavailable       the database of the plant does not answer; the station goes on without
         └── StoreUnavailable       the database is down, locked or of a newer schema
 
 The number is the exit status of a command that ends with the error. Messages are one line and
@@ -112,6 +113,10 @@ class ChildUnavailable(Unavailable):
 
 class ReportFailed(Unavailable):
     """The report could not be rendered; the conclusion it is about is kept."""
+
+
+class PlantUnavailable(Unavailable):
+    """The database that collects from all stations does not answer, or is too old."""
 
 
 class StoreUnavailable(Unavailable):

@@ -1,6 +1,6 @@
 """What waits to be sent: results, alarms and heads of the ledger, each drained by every destination alone."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -53,4 +53,17 @@ class Outbox(Protocol):
 
     def waiting(self, destination: str) -> int:
         """Return how many messages a destination has not got."""
+        ...
+
+
+class Plant(Protocol):
+    """What collects the messages of all stations."""
+
+    def receive(self, messages: Sequence[OutboxMessage]) -> None:
+        """Keep messages; on return they are safe. Twice is once.
+
+        Raises:
+            PlantUnavailable: it does not answer.
+            IntegrityError: another station has the name of this one.
+        """
         ...

@@ -21,7 +21,8 @@ def open_outbox(config: Config, workplace: Workplace) -> Outbox:
     from storage.outbox import SqlOutbox
 
     outbox = SqlOutbox(inspection_store(workplace))
-    outbox.keep_for(["mqtt"] if config.mqtt is not None else [])
+    sections = {"mqtt": config.mqtt, "plant": config.plant}
+    outbox.keep_for([name for name, section in sections.items() if section is not None])
     return outbox
 
 

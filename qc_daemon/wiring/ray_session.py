@@ -18,7 +18,6 @@ _SHARED_MEMORY_BYTES = 1024**3  # a batch of conclusions with their images has s
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # a station tells nobody what it does
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # which it would otherwise warn of
-    "RAY_raylet_start_wait_time_s": "300",  # a station at work is slow to start another thing
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # what fails comes as an error
     # Each worker has one core: the second would be that of the other worker.
     "OPENCV_FOR_THREADS_NUM": "1",

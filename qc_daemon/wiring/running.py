@@ -18,6 +18,7 @@ from qc_daemon.wiring.ledger import anchored_at_stop
 from qc_daemon.wiring.lines import open_line
 from qc_daemon.wiring.messages import open_outbox, open_publisher
 from qc_daemon.wiring.nightly import nightly_jobs
+from qc_daemon.wiring.plant import open_plant_pusher
 from qc_daemon.wiring.reloading import Reloading, set_up_log
 from qc_daemon.wiring.station import alarm_store, open_repaired_store, open_workplace
 from qc_daemon.wiring.templates import adopt_templates, tell_of_templates
@@ -52,6 +53,7 @@ def open_daemon(
             with (
                 Calendar(nightly_jobs(config, workplace, outbox, alarms), alarms, board) as calendar,
                 open_publisher(config, outbox, board, alarms) as publisher,
+                open_plant_pusher(config, workplace, outbox, alarms) as plant,
             ):
                 yield (
                     Daemon(
@@ -60,7 +62,7 @@ def open_daemon(
                         board,
                         alarms,
                         service_manager(os.environ),
-                        {"calendar": calendar.lives, **publisher},
+                        {"calendar": calendar.lives, **publisher, **plant},
                         config.station.folder,
                         clock,
                     ),
