@@ -216,12 +216,26 @@ class DutyLine:
 
 
 @dataclass(frozen=True, slots=True)
+class ParityLine:
+    """What the last comparison of a model's runtimes found: the largest of all absolute differences."""
+
+    compared_at: datetime
+    ok: bool
+    largest_difference: float
+    tolerance: float
+    inputs: int
+    mindspore: str
+    onnx: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSheet:
     """A model that the station can use.
 
     Attributes:
         digest: its version; empty if it is damaged, then `problem` says why.
         validity: one line per range that it was made for.
+        parity: None if its runtimes were never compared on this station.
     """
 
     name: str
@@ -232,6 +246,7 @@ class ModelSheet:
     basis: str
     validity: tuple[str, ...]
     versions: tuple[str, ...]
+    parity: ParityLine | None
 
 
 class PageReader(Protocol):

@@ -222,6 +222,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "validity": ("适用范围", "Validity range"),
     "made_with": ("制作环境", "Made with"),
     "parity": ("一致性", "Parity"),
+    "parity_found": (
+        "最大差异 {largest}（允许 {tolerance}），{inputs} 组输入",
+        "largest difference {largest} (allowed {tolerance}) on {inputs} inputs",
+    ),
     "parity_active": (
         "启动时已复现全部标准答案；与 MindSpore 的比较：qc-daemon models parity {name}",
         "Reproduced its golden answers when it was opened; compare with MindSpore: "

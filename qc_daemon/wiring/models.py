@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from qc_daemon.clock import SystemClock
 from qc_daemon.config import DEFAULT_FILE, Config
 from qc_daemon.domain.errors import ConfigError, QcError, StoreUnavailable
 from qc_daemon.domain.inspection import ModelVersion
 from qc_daemon.wiring.archive import archive_config
 from qc_daemon.wiring.model_choice import COMPOSITION, chosen_checkpoint, station_models
+from qc_daemon.wiring.parity_record import keep_parity
 from qc_daemon.wiring.station import open_store
 
 if TYPE_CHECKING:
@@ -111,11 +113,18 @@ def activate_model(config: Config, name: str) -> ModelVersion:
 
 
 def compare_model(config: Config | None, name: str) -> "Parity":
-    """Run a model in MindSpore and in ONNX Runtime side by side; this imports MindSpore."""
+    """Run a model in MindSpore and in ONNX Runtime side by side; this imports MindSpore.
+
+    A station keeps what was found, for its page.
+    """
     from models.library import model_named
     from models.parity import compare_runtimes
 
-    return compare_runtimes(model_named(name, _models_of(config)))
+    checkpoint = model_named(name, _models_of(config))
+    parity = compare_runtimes(checkpoint)
+    if config is not None and config.station.folder.is_dir():
+        keep_parity(config.station.folder, checkpoint.digest, parity, parity_tolerance(), SystemClock().now())
+    return parity
 
 
 def export_model(config: Config | None, name: str, graph_format: GraphFormat, out: Path) -> "Exported":

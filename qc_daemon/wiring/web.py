@@ -28,6 +28,7 @@ from qc_daemon.status import read_status
 from qc_daemon.wiring.archive import status_file
 from qc_daemon.wiring.calibration import duties_known_to
 from qc_daemon.wiring.model_choice import COMPOSITION, chosen_checkpoint, station_models
+from qc_daemon.wiring.parity_record import kept_parity
 from qc_daemon.wiring.station import decoders
 
 if TYPE_CHECKING:
@@ -224,12 +225,16 @@ class _ModelSheets:
             )
             self._files = files
         active = chosen_checkpoint(self._config).resolve()
-        return tuple(replace(sheet, active=folder == active) for folder, sheet in self._sheets)
+        station = self._config.station.folder
+        return tuple(
+            replace(sheet, active=folder == active, parity=kept_parity(station, sheet.digest))
+            for folder, sheet in self._sheets
+        )
 
 
 def _model_sheet(name: str, checkpoint: "Checkpoint | None", problem: str) -> ModelSheet:
     if checkpoint is None:
-        return ModelSheet(name, "", False, problem, (), "", (), ())
+        return ModelSheet(name, "", False, problem, (), "", (), (), None)
     manifest = checkpoint.manifest
     return ModelSheet(
         name=name,
@@ -240,6 +245,7 @@ def _model_sheet(name: str, checkpoint: "Checkpoint | None", problem: str) -> Mo
         basis=manifest.basis,
         validity=tuple(_validity_lines(manifest.validity)) if manifest.validity else (),
         versions=manifest.versions,
+        parity=None,
     )
 
 

@@ -186,7 +186,7 @@ def a_page(folder: Path, with_history: bool = True) -> Iterator[PageOnTest]:
     )
     assert config.web is not None
     clock = SetClock()
-    with station_store(folder) as store:
+    with station_store(folder, now=clock.now) as store:
         board = StatusBoard(status_file(folder), clock)
         board.update(state="running")
         alarms = Alarms(board, SqlAlarmStore(store), clock)

@@ -3,13 +3,18 @@
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 
 import httpx
 import pytest
 from page_kit import HTML, LONG, PageOnTest, form_token, status_of_huge_body
 
+from models.parity import PARITY_TOLERANCE, OutputParity, Parity
+from qc_daemon.domain.corrections import CorrectedField, Correction
+from qc_daemon.domain.page import InspectionFilter
 from qc_daemon.domain.people import Role
 from qc_daemon.web.rendering import PAGES
+from qc_daemon.wiring.parity_record import keep_parity
 
 ALL_PAGES = [address for address, _ in PAGES] + [
     "/inspections/3", "/roll?lot=L0&roll=R1", "/account", "/inspections?verdict=UNDECIDED",
@@ -165,3 +170,57 @@ def test_roles_see_only_the_forms_that_they_may_send(page: PageOnTest) -> None:
             assert ('/signatures"' in client.get("/inspections/3").text) is signs
             assert (client.get("/people").status_code == 200) is manages
             assert form_token(client.get("/account").text)
+
+
+def test_the_last_comparison_of_a_models_runtimes_is_shown(admin: httpx.Client, page: PageOnTest) -> None:
+    (active,) = [sheet for sheet in page.parts.models() if sheet.active]
+    admin.get("/language/en")
+    assert "largest difference" not in admin.get("/models").text
+    for difference, sign in ((3e-7, "✔"), (2e-3, "✖")):
+        outputs = (OutputParity("shares", difference, 1e-8, 1e-8),)
+        parity = Parity(outputs, 9, "MindSpore 2.8", "ONNX Runtime 1.2", 5.0, 1.0)
+        keep_parity(page.folder, active.digest, parity, PARITY_TOLERANCE, page.clock.now())
+        assert f"{sign} largest difference {difference:.1e} (allowed 1e-05)" in admin.get("/models").text
+    (page.folder / "parity" / f"{active.digest}.json").write_text("{", encoding="utf-8")
+    assert "largest difference" not in admin.get("/models").text
+
+
+def test_lists_find_an_inspection_by_what_it_is_called_now(admin: httpx.Client, page: PageOnTest) -> None:
+    number = page.inspect(1, id="S-swapped", lot="L-read", roll="R-read", position_m=4.0)
+    for field, value in (
+        (CorrectedField.LOT, "L-right"),
+        (CorrectedField.ROLL, "R-right"),
+        (CorrectedField.SPECIMEN, "S-right"),
+    ):
+        page.store.add_correction(
+            Correction(number, field, value, "Li Na", "roll card swapped", page.clock.now())
+        )
+    reader = page.parts.reader
+    assert reader.inspections(InspectionFilter(lot="L-read"), None, 9) == ()
+    (line,) = reader.inspections(InspectionFilter("L-right", "R-right", line_verdict(page, number)), None, 9)
+    assert (line.number, line.specimen) == (number, "S-right")
+    assert (reader.rolls(None, 1)[0].lot, reader.rolls(None, 1)[0].roll) == ("L-right", "R-right")
+    assert f"/inspections/{number}" in admin.get("/roll?lot=L-right&roll=R-right").text
+    assert admin.get("/roll?lot=L-read&roll=R-read").status_code == 404
+
+
+def line_verdict(page: PageOnTest, number: int) -> str:
+    return page.store.load_conclusion(number).verdict.outcome.value
+
+
+def test_a_filter_of_days_goes_back_without_gaps_also_over_a_clock_set_back(page: PageOnTest) -> None:
+    first = page.inspect(1, id="S-before")
+    page.clock.offset -= timedelta(days=3)
+    try:
+        page.inspect(1, id="S-set-back")
+    finally:
+        page.clock.offset = timedelta()
+    which = InspectionFilter(since=page.clock.now() - timedelta(days=9))
+    whole = page.parts.reader.inspections(which, None, 500)
+    assert [line.accepted_at for line in whole] == sorted((line.accepted_at for line in whole), reverse=True)
+    walked, before = [], None
+    while page_of := page.parts.reader.inspections(which, before, 7):
+        walked += page_of
+        before = page_of[-1].number
+    assert walked == list(whole)
+    assert first in [line.number for line in walked]
