@@ -20,7 +20,7 @@ from reports.spc import LEAST_RUNS_FOR_CPK, ControlRules, baseline, capability, 
 from reports.typesetting import SHIPPED_TEMPLATES, Sheet
 from reports.wording import LANGUAGES, Language, term
 
-_SCHEMA = "textile-qc-day/1"
+DAY_SCHEMA = "textile-qc-day/1"
 _NOTHING = "—"
 _UNDECIDED = "undecided"
 _LEAST_POINTS = 2
@@ -171,7 +171,7 @@ def _alarm(alarm: AlarmOfDay, language: Language) -> list[str]:
 
 def _record(report: DailyReport) -> Mapping[str, object]:
     return {
-        "schema": _SCHEMA,
+        "schema": DAY_SCHEMA,
         "station": report.station_name,
         "until": report.until.isoformat(),
         "availability": [asdict(one) for one in _availabilities(report)],

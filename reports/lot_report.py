@@ -25,7 +25,7 @@ from reports.typesetting import SHIPPED_TEMPLATES, Sheet
 from reports.wording import COMMA, LANGUAGES, OUTCOMES, Language, fibre_name, term
 
 RECORD_NAME = "report.json"
-_SCHEMA = "textile-qc-lot/1"
+LOT_SCHEMA = "textile-qc-lot/1"
 _NOTHING = "—"
 _NAMED_PERCENT = 1.5  # smaller shares are left out of a line of many
 
@@ -147,7 +147,7 @@ def _roll(
     return {
         "roll": roll.roll or _NOTHING,
         "specimens": f"{len(roll.specimens)} ({roll.usable})",
-        "means": _named([share.mean for share in roll.shares], language),
+        "means": named_shares([share.mean for share in roll.shares], language),
         "verdict": _outcome(roll.verdict, language),
         "outcome": roll.verdict.outcome.value,
         "map": asdict(drawn) if drawn else None,
@@ -161,13 +161,14 @@ def _inspection(one: LotInspection, language: Language) -> Mapping[str, str]:
         "specimen": figures.specimen,
         "roll": figures.roll or _NOTHING,
         "position": f"{figures.position_m:.2f}",
-        "found": _named(figures.shares, language),
+        "found": named_shares(figures.shares, language),
         "verdict": _outcome(figures.verdict, language),
         "outcome": figures.verdict.outcome.value,
     }
 
 
-def _named(shares: Sequence[FibreShare], language: Language) -> str:
+def named_shares(shares: Sequence[FibreShare], language: Language) -> str:
+    """Return the shares worth naming in a line of many, the largest first."""
     named = sorted((one for one in shares if one.percent >= _NAMED_PERCENT), key=lambda one: -one.percent)
     return (
         COMMA.of(language).join(f"{fibre_name(one.fibre, language)} {one.percent:.1f}" for one in named)
@@ -182,7 +183,7 @@ def _outcome(verdict: Verdict, language: Language) -> str:
 def _record(report: LotReport) -> Mapping[str, object]:
     record, judgement = report.record, report.judgement
     return {
-        "schema": _SCHEMA,
+        "schema": LOT_SCHEMA,
         "station": report.station_name,
         "written_at": report.written_at.isoformat(),
         "lot": record.lot,

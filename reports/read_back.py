@@ -45,18 +45,18 @@ def expected_texts(record: dict[str, Any], language: Language) -> Iterator[Expec
         KeyError, TypeError, ValueError: the record is not one of a certificate.
     """
     acquisition, conclusion = record["acquisition"], record["conclusion"]
-    yield _said("number", str(record["number"]))
+    yield said("number", str(record["number"]))
     verdict = OUTCOMES[Outcome(conclusion["verdict"])]
     other: Language = "en" if language == "zh" else "zh"
-    yield _said("verdict", verdict.of(language), verdict.of(other))
+    yield said("verdict", verdict.of(language), verdict.of(other))
     yield from _identity(record["station"], acquisition, conclusion)
     if conclusion["composition"] is not None:
         yield from _shares(conclusion["composition"], conclusion["judged"], language)
     for reason in conclusion["reasons"]:
         code = ReasonCode(reason["code"])
-        yield _said(f"reason {code.value}", reason_sentence(Reason(**{**reason, "code": code}), language))
+        yield said(f"reason {code.value}", reason_sentence(Reason(**{**reason, "code": code}), language))
     for number, defect in enumerate(conclusion["defects"][:_SHOWN_DEFECTS], 1):
-        yield _said(
+        yield said(
             f"defect {number}", f"{number}. {term(defect['kind'], language)}", f"{defect['area_mm2']:.3g} mm²"
         )
     yield from _hashes(record)
@@ -65,27 +65,27 @@ def expected_texts(record: dict[str, Any], language: Language) -> Iterator[Expec
 def _identity(station: str, acquisition: dict[str, Any], conclusion: dict[str, Any]) -> Iterator[Expected]:
     for name in ("specimen", "lot", "roll"):
         if acquisition[name]:
-            yield _said(name, acquisition[name])
-    yield _said("position", f"{acquisition['position_m']:.2f} m")
+            yield said(name, acquisition[name])
+    yield said("position", f"{acquisition['position_m']:.2f} m")
     if acquisition["label"] is not None:
-        yield _said("declared label", acquisition["label"]["text"])
-    yield _said("station", station)
-    yield _said("time of the measurement", utc(_moment(acquisition["triggered_at"])))
-    yield _said("time of the conclusion", utc(_moment(conclusion["concluded_at"])))
-    yield _said("serial of the spectrometer", acquisition["spectrometer"]["serial"] or "—")
-    yield _said("rule", conclusion["tolerance"]["clause"])
+        yield said("declared label", acquisition["label"]["text"])
+    yield said("station", station)
+    yield said("time of the measurement", utc(moment(acquisition["triggered_at"])))
+    yield said("time of the conclusion", utc(moment(conclusion["concluded_at"])))
+    yield said("serial of the spectrometer", acquisition["spectrometer"]["serial"] or "—")
+    yield said("rule", conclusion["tolerance"]["clause"])
     for model in conclusion["models"]:
-        yield _said(f"model {model['role']}", f"{model['name']} · {model['digest'][:12]}")
-    yield _said("software", conclusion["software_version"])
+        yield said(f"model {model['role']}", f"{model['name']} · {model['digest'][:12]}")
+    yield said("software", conclusion["software_version"])
 
 
 def _shares(composition: dict[str, Any], judged: dict[str, Any], language: Language) -> Iterator[Expected]:
-    yield _said("mass basis", term(judged["basis"], language))
+    yield said("mass basis", term(judged["basis"], language))
     main = composition["main_fibre"]
     if main != UNKNOWN:
-        yield _said("main fibre", fibre_name(main, language))
+        yield said("main fibre", fibre_name(main, language))
     for share in judged["shares"]:
-        yield _said(
+        yield said(
             f"share of {share['fibre']}",
             fibre_name(share["fibre"], language),
             f"{share['percent']:.1f}",
@@ -95,22 +95,24 @@ def _shares(composition: dict[str, Any], judged: dict[str, Any], language: Langu
 
 def _hashes(record: dict[str, Any]) -> Iterator[Expected]:
     acquisition, surroundings = record["acquisition"], record["surroundings"]
-    yield _said("acquisition", acquisition["id"])
-    yield _said("conclusion", record["conclusion"]["id"])
-    yield _said("SHA-256 of the scan", acquisition["scan"]["sha256"])
+    yield said("acquisition", acquisition["id"])
+    yield said("conclusion", record["conclusion"]["id"])
+    yield said("SHA-256 of the scan", acquisition["scan"]["sha256"])
     for what in ("frame", "white"):
         if acquisition[what] is not None:
             found = acquisition[what]
-            yield _said(f"SHA-256 of the {what}", found.get("sha256") or found["scan"]["sha256"])
+            yield said(f"SHA-256 of the {what}", found.get("sha256") or found["scan"]["sha256"])
     if surroundings["ledger"] is not None:
-        yield _said("head of the ledger", surroundings["ledger"]["sha256"])
+        yield said("head of the ledger", surroundings["ledger"]["sha256"])
     for signature in surroundings["signatures"]:
-        yield _said("signature", signature["who"], utc(_moment(signature["signed_at"])))
+        yield said("signature", signature["who"], utc(moment(signature["signed_at"])))
 
 
-def _said(what: str, *pieces: str) -> Expected:
+def said(what: str, *pieces: str) -> Expected:
+    """Return that a page must say these pieces, as far as its fonts can print them."""
     return Expected(what, tuple(printable(piece) for piece in pieces))
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
+    """Return the aware time of a record."""
     return datetime.fromisoformat(text)

@@ -51,7 +51,7 @@ def check_certificate(pdf: bytes, name: str) -> CertificateCheck:
     Raises:
         InputError: the file is not a PDF, or not a certificate of a station.
     """
-    reader = _opened(pdf, name)
+    reader = opened(pdf, name, ATTACHMENT_NAME)
     checked, problems = [], []
     if is_intact(pdf):
         checked.append(f"seal: every byte is as it was sealed ({seal_of(pdf)})")
@@ -77,15 +77,20 @@ def check_certificate(pdf: bytes, name: str) -> CertificateCheck:
     return CertificateCheck(tuple(checked), (*problems, *missing), claims)
 
 
-def _opened(pdf: bytes, name: str) -> PdfReader:
+def opened(pdf: bytes, name: str, attachment: str) -> PdfReader:
+    """Return a PDF that has this file attached.
+
+    Raises:
+        InputError: it is not a PDF, or has none.
+    """
     try:
         reader = PdfReader(io.BytesIO(pdf))
-        attached = ATTACHMENT_NAME in reader.attachments
+        attached = attachment in reader.attachments
         _ = len(reader.pages)
     except (PyPdfError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{name}: cannot be read as PDF ({error}); expected a certificate") from error
     if not attached:
-        raise InputError(f"{name}: has no {ATTACHMENT_NAME} attached; expected a certificate of a station")
+        raise InputError(f"{name}: has no {attachment} attached; expected a certificate of a station")
     return reader
 
 

@@ -119,6 +119,12 @@ def add_period_report(
         )
 
 
+def period_report_recorded_at(session: Session, sha256: str) -> datetime | None:
+    """Return when the report of a lot or a day with that SHA-256 was recorded first; None if it never was."""
+    query = select(func.min(PeriodReportRow.recorded_at)).where(PeriodReportRow.sha256 == sha256)
+    return session.scalar(query)
+
+
 def _lot_inspection(called: IdentityRow, current: ConclusionRow) -> LotInspection:
     row, label, rule = current.acquisition, label_judged(current), tolerance_of(current)
     inferred = current.evidence_sha256 is not None

@@ -4,16 +4,17 @@ Heavy packages are imported where they are used, so that a command starts at onc
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qc_daemon.domain.errors import InputError
+from qc_daemon.domain.ledger import LedgerHead
 from qc_daemon.wiring.archive import station_folder
 from qc_daemon.wiring.ledger import check_ledger_of
 from qc_daemon.wiring.station import decoders
 
 if TYPE_CHECKING:
-    from qc_daemon.domain.ledger import LedgerHead
     from reports.verification import CertificateClaims
     from storage.report_reader import KnownConclusion
 
@@ -32,18 +33,24 @@ class Verification:
         return not self.problems
 
 
+_NO_STATION = Verification((), ("no station: only the file itself was checked",), ())
+
+
 def verify_file(path: Path, config: Path, station: Path | None) -> Verification:
-    """Check a certificate against its own record and, with a station, against what that knows of it.
+    """Check a certificate, or the report of a lot or day, against its record and what a station knows of it.
 
     Raises:
         InputError: the file is not a certificate at all.
     """
+    from reports.period_verification import is_period_report
     from reports.verification import check_certificate
 
     try:
         pdf = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); expected a certificate") from error
+    if is_period_report(pdf):
+        return _verify_period_report(pdf, path, config, station)
     found = check_certificate(pdf, str(path))
     own = Verification(found.checked, (), found.problems)
     if found.claims is None:
@@ -79,23 +86,54 @@ def _joined(one: Verification, other: Verification) -> Verification:
     return Verification(one.checked + other.checked, one.notes + other.notes, one.problems + other.problems)
 
 
+def _verify_period_report(pdf: bytes, path: Path, config: Path, station: Path | None) -> Verification:
+    from reports.period_verification import check_period_report
+    from storage.inspection_reader import open_inspections
+    from storage.period_rows import period_report_recorded_at
+
+    found = check_period_report(pdf, str(path))
+    own = Verification(found.checked, (), found.problems)
+    if _has_no_station(config, station):
+        return _joined(own, _NO_STATION)
+    folder = station_folder(config, station)
+    with open_inspections(folder, None, *decoders()) as reader:
+        head = reader.ledger_entry(found.ledger.sequence) if found.ledger is not None else None
+        with reader.reading() as session:
+            recorded = period_report_recorded_at(session, found.file_sha256)
+    return _joined(_joined(own, _recorded(recorded, folder)), _compared_ledger(found.ledger, head, folder))
+
+
+def _has_no_station(config: Path, station: Path | None) -> bool:
+    return station is None and not config.exists() and not Path("station").is_dir()
+
+
+def _recorded(at: datetime | None, folder: Path) -> Verification:
+    if at is not None:
+        return Verification((f"{folder}: this file was recorded at {at:%Y-%m-%d %H:%M:%S} UTC",), (), ())
+    note = f"{folder}: this very file was not recorded; `qc-daemon report` may have drawn it anew"
+    return Verification((), (note,), ())
+
+
 def _asked_of_station(claims: "CertificateClaims", config: Path, station: Path | None) -> Verification:
     from storage.inspection_reader import open_inspections
     from storage.report_reader import SqlReportReader
 
-    if station is None and not config.exists() and not Path("station").is_dir():
-        return Verification((), ("no station: only the file itself was checked",), ())
+    if _has_no_station(config, station):
+        return _NO_STATION
     folder = station_folder(config, station)
     with open_inspections(folder, None, *decoders()) as reader:
         known = SqlReportReader(reader).known_conclusion(claims.conclusion_id)
         head = reader.ledger_entry(claims.ledger_sequence) if claims.ledger_sequence is not None else None
     if known is None:
         return Verification((), (f"{folder} knows nothing of conclusion {claims.conclusion_id}",), ())
-    return _joined(_compared(claims, known, folder), _compared_ledger(claims, head, folder))
+    named = None
+    if claims.ledger_sequence is not None:
+        named = LedgerHead(claims.ledger_sequence, claims.ledger_sha256)
+    return _joined(_compared(claims, known, folder), _compared_ledger(named, head, folder))
 
 
 def _compared(claims: "CertificateClaims", known: "KnownConclusion", folder: Path) -> Verification:
-    checked, notes, problems = [], [], []
+    checked, problems = [], []
     for what, said, stored in (
         ("number", str(claims.number), str(known.number)),
         ("verdict", claims.outcome, known.outcome),
@@ -105,20 +143,16 @@ def _compared(claims: "CertificateClaims", known: "KnownConclusion", folder: Pat
             checked.append(f"{folder}: {what} is as stored ({stored})")
         else:
             problems.append(f"{folder}: {what} is {said}, but {stored} is stored")
-    recorded = dict(known.recorded).get(claims.file_sha256)
-    if recorded is not None:
-        checked.append(f"{folder}: this file was recorded at {recorded:%Y-%m-%d %H:%M:%S} UTC")
-    else:
-        notes.append(f"{folder}: this very file was not recorded; `qc-daemon report` may have drawn it anew")
-    return Verification(tuple(checked), tuple(notes), tuple(problems))
+    compared = Verification(tuple(checked), (), tuple(problems))
+    return _joined(compared, _recorded(dict(known.recorded).get(claims.file_sha256), folder))
 
 
-def _compared_ledger(claims: "CertificateClaims", head: "LedgerHead | None", folder: Path) -> Verification:
-    if claims.ledger_sequence is None:
-        return Verification((), ("the certificate names no entry of the ledger",), ())
-    entry = f"{folder}: entry {claims.ledger_sequence} of the ledger"
+def _compared_ledger(named: LedgerHead | None, head: LedgerHead | None, folder: Path) -> Verification:
+    if named is None:
+        return Verification((), ("the file names no entry of the ledger",), ())
+    entry = f"{folder}: entry {named.sequence} of the ledger"
     if head is None:
         return Verification((), (), (f"{entry} does not exist",))
-    if head.sha256 != claims.ledger_sha256:
-        return Verification((), (), (f"{entry} has another hash: the certificate or the ledger was changed",))
+    if head.sha256 != named.sha256:
+        return Verification((), (), (f"{entry} has another hash: the file or the ledger was changed",))
     return Verification((f"{entry} is as printed",), (), ())
