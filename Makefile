@@ -16,8 +16,9 @@ run: $(READY)
 screenshots: $(READY)
 	@$(BIN)/python -m benchmarks.screenshots
 
+# Two files at a time: many tests wait on instruments, as a line does.
 test: $(READY)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: lint test
 
