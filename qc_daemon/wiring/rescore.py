@@ -19,11 +19,11 @@ import numpy as np
 from qc_daemon.config import Config
 from qc_daemon.domain.errors import IntegrityError, Retired
 from qc_daemon.pipeline import conclude
-from qc_daemon.wiring.model_choice import COMPOSITION, station_models
+from qc_daemon.wiring.model_choice import COMPOSITION, named_checkpoint
 from qc_daemon.wiring.ray_session import ray_session
 from qc_daemon.wiring.station import decoders, open_judges, open_store, repair
 
-_BATCH = 8  # acquisitions that a worker takes at once
+BATCH = 8  # acquisitions that a worker takes at once
 _MAX_BLOCKS = 4096  # more would cost Ray more than they spread
 
 
@@ -61,19 +61,20 @@ def rescore(
         InferenceUnavailable: Ray or a worker failed; what was added stays.
         StoreUnavailable: another process writes the station.
     """
+    from models.checkpoint import load_checkpoint
     from storage.rescoring_rows import number_of_acquisitions, numbers_not_judged_by
 
-    folder, digest = _model(config, model)
+    checkpoint = load_checkpoint(named_checkpoint(config, model).resolve())
     problems: list[str] = []
     drawn = retired = 0
     with open_store(config.station.folder) as store:
         repair(store)
-        numbers = numbers_not_judged_by(store, COMPOSITION, digest)
+        numbers = numbers_not_judged_by(store, COMPOSITION, checkpoint.digest)
         judged_before = number_of_acquisitions(store) - len(numbers)
         if not numbers:
             return Rescored(0, judged_before, 0, ())
         with ray_session(address, workers):
-            for row in _judged(config, folder, numbers, workers):
+            for row in _judged(config, checkpoint.folder, numbers, workers):
                 if row["conclusion"]:
                     store.add_conclusion(row["number"], pickle.loads(row["conclusion"]))  # noqa: S301 our own worker's
                     drawn += 1
@@ -130,28 +131,16 @@ def _judged(
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.execution_options.preserve_order = True  # the ledger has them in the order of the facts
-    blocks = min(-(-len(numbers) // _BATCH), _MAX_BLOCKS)
+    blocks = min(-(-len(numbers) // BATCH), _MAX_BLOCKS)
     parts = np.array_split(np.asarray(numbers, np.int64), blocks)
     dataset = ray.data.from_arrow([pa.table({"number": part}) for part in parts]).map_batches(
         Rescorer,
         fn_constructor_args=(_with_whole_path(config), checkpoint),
-        batch_size=_BATCH,
+        batch_size=BATCH,
         compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=1,
     )
     yield from dataset.iter_rows()
-
-
-def _model(config: Config, model: str) -> tuple[Path, str]:
-    """Return the folder and the digest of a model that is called by its name or its folder."""
-    from models.checkpoint import load_checkpoint
-    from models.library import model_named
-
-    named = Path(model).is_dir()
-    found = (
-        load_checkpoint(Path(model)) if named else model_named(model, station_models(config.station.folder))
-    )
-    return found.folder.resolve(), found.digest
 
 
 def _with_whole_path(config: Config) -> Config:

@@ -1,7 +1,5 @@
 """`rescore` with a real Ray on a real station: killed, resumed, each acquisition judged once."""
 
-import hashlib
-import json
 import os
 import shutil
 import signal
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 from command_line import Ran, qc_daemon
 
+from benchmarks.rescore import other_version
 from models.checkpoint import RELEASED
 
 SPECIMENS = 20
@@ -23,17 +22,6 @@ def count(station: Path, sql: str) -> int:
     """Return the one number that a question to the station gives."""
     (row,) = qc_daemon("history", "sql", "--station", station, "--json", f"SELECT {sql} AS n").document
     return int(row["n"])
-
-
-def other_version(folder: Path) -> None:
-    """Put a copy of the shipped model there whose manifest, and so its digest, differs."""
-    shutil.copytree(RELEASED, folder)
-    manifest = json.loads((folder / "manifest.json").read_text("utf-8")) | {"name": folder.name}
-    content = json.dumps(manifest).encode()
-    (folder / "manifest.json").write_bytes(content)
-    (folder / "manifest.sha256").write_text(
-        f"{hashlib.sha256(content).hexdigest()}  manifest.json\n", "ascii"
-    )
 
 
 @pytest.fixture(scope="module")

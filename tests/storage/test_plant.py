@@ -13,8 +13,12 @@ import pytest
 from builders_storage import NOON, acquisition, conclusion, station_store
 from postgres_server import Link, RealPostgres
 
+from qc_daemon.alarms import Alarms
+from qc_daemon.clock import SystemClock
 from qc_daemon.domain.errors import ConfigError, IntegrityError, PlantUnavailable
-from qc_daemon.plant_push import push_once
+from qc_daemon.plant_push import PlantPusher, push_once
+from qc_daemon.status import StatusBoard
+from storage.alarm_rows import SqlAlarmStore
 from storage.inspection_store import SqlInspectionStore
 from storage.outbox import SqlOutbox
 from storage.plant import PlantDatabase, plant_url
@@ -182,3 +186,18 @@ def wait_until(true: Callable[[], bool], timeout_s: float = 20.0) -> None:
     while not true():
         assert time.monotonic() < until_s, "it did not happen in time"
         time.sleep(0.05)
+
+
+def test_the_thread_of_a_station_raises_an_alarm_while_the_plant_is_away_and_catches_up_by_itself(
+    lines: list[Line], link: Link, server: RealPostgres, database: str, tmp_path: Path
+) -> None:
+    line, clock = lines[0], SystemClock()
+    board = StatusBoard(tmp_path / "status.json", clock)
+    alarms = Alarms(board, SqlAlarmStore(line.store), clock)
+    link.cut()
+    with PlantPusher(line.outbox, line.plant, alarms, first_wait_s=0.1):
+        drawn = line.inspect()
+        wait_until(lambda: "plant" in {alarm.code for alarm in line.store.active_alarms()})
+        link.mend()
+        wait_until(lambda: not line.store.active_alarms())
+    assert results(server, database) == [("line-1", drawn)]
