@@ -22,11 +22,11 @@ from qc_daemon.domain.inspection import (
     Specimen,
 )
 from qc_daemon.domain.label import DeclaredLabel, parse_label
+from qc_daemon.domain.ledger import LedgerHead
 from qc_daemon.domain.quality import FrameLimits, ScanLimits
 from qc_daemon.domain.reasons import Reason
 from qc_daemon.domain.reference_validity import ReferenceLimits
 from qc_daemon.domain.rules import TOLERANCES
-from qc_daemon.domain.ledger import LedgerHead
 from qc_daemon.domain.spectrum import (
     InstrumentIdentity,
     ReflectanceTile,

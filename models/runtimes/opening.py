@@ -15,8 +15,8 @@ GOLDEN_TOLERANCE = 1e-4
 HALF_PRECISION_TOLERANCE = 2e-2
 KINDS = ("onnx", "mindspore")  # on any computer; a new checkpoint is proven in each
 ASCEND = "ascend_acl"
-# How far a window or a region moves the answer is a difference of shares, which half precision rounds more: 2.7e-2 in
-# emulation. It says how tall a bar on the certificate is, not what is answered.
+# How far a window or a region moves the answer is a difference of shares, which half precision rounds
+# more: 2.7e-2 in emulation. It says how tall a bar on the certificate is, not what is answered.
 HALF_PRECISION_EVIDENCE_TOLERANCE = 5e-2
 _EVIDENCE = frozenset({"window_influence", "region_influence"})
 # Which regions are kept follows from their scores, which are compared; between two that are nearly alike

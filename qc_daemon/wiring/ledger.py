@@ -39,6 +39,7 @@ def check_ledger_of(config: Path, station: Path | None) -> "LedgerReport":
 
 def nightly_ledger_check(config: Config, alarms: Alarms) -> Callable[[], None]:
     """Return the check that the calendar runs each night; what it finds is an alarm."""
+
     def check() -> None:
         from storage.ledger_check import check_ledger
 

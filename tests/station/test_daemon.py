@@ -24,6 +24,8 @@ from qc_daemon.service_manager import ServiceManager
 from qc_daemon.status import StatusBoard, read_status
 from qc_daemon.workplace import Workplace
 
+NO_MANAGER = ServiceManager("", None)
+
 
 class Bench:
     """A workplace of fakes, its loop and its published status."""
@@ -46,7 +48,7 @@ class Bench:
         self.alarms = Alarms(self.board, self.store, work.judges.clock)
         self.loop = LineLoop(work, trigger, self.board, self.alarms)
 
-    def daemon(self, *children, manager=ServiceManager("", None), threads=None) -> Daemon:
+    def daemon(self, *children, manager=NO_MANAGER, threads=None) -> Daemon:
         folder, clock = self.file.parent, SystemClock()
         return Daemon(self.loop, children, self.board, self.alarms, manager, threads or {}, folder, clock)
 

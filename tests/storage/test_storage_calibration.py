@@ -206,7 +206,9 @@ def test_a_spectrometer_that_warms_up_is_known_to_have_done_so(tmp_path):
             store.add_event(code, "spectrometer", "serial 1", NOON + timedelta(minutes=minute))
 
     with station_store(tmp_path / "station") as store:
-        events_at(store, (0, "instrument_warming"), (3, "instrument_needs_reference"), (4, "instrument_ready"))
+        events_at(
+            store, (0, "instrument_warming"), (3, "instrument_needs_reference"), (4, "instrument_ready")
+        )
         standing = [
             store.calibration_standing("1", NOON + timedelta(minutes=minute)).warming for minute in (-1, 1, 5)
         ]
