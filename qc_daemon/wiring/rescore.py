@@ -127,7 +127,6 @@ def _judged(
     import pyarrow as pa
     import ray
 
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.execution_options.preserve_order = True  # the ledger has them in the order of the facts
@@ -140,6 +139,7 @@ def _judged(
         compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=1,
     )
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # making a dataset sets it anew
     yield from dataset.iter_rows()
 
 
