@@ -58,7 +58,9 @@ def main() -> None:
 
 def _with_few_colours(picture: Path) -> None:
     """Make a picture a third as large; every clone of the repository carries all of them."""
-    Image.open(picture).convert("P", palette=Image.Palette.ADAPTIVE, colors=128).save(picture, optimize=True)
+    Image.open(picture).convert("RGB").convert("P", palette=Image.Palette.ADAPTIVE, colors=64).save(
+        picture, optimize=True
+    )
 
 
 @contextmanager

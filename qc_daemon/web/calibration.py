@@ -15,7 +15,8 @@ router = APIRouter(include_in_schema=False)
 
 _REFERENCES = 25
 _CHECKS = 60
-_WIDTH, _HEIGHT, _LEFT, _EDGE = 900, 240, 90, 20
+_WIDTH, _HEIGHT, _LEFT, _EDGE = 900, 240, 120, 20
+_SMALLEST_REACH = 0.1  # % reflectance or nm: less is noise, and would look like a drift
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def drawn_chart(chart: ControlChart) -> DrawnChart:
     """Return where the checks lie: times in order, residuals around zero; a missing peak lies at zero."""
     scale = 100.0 if chart.kind is CheckKind.TILE else 1.0
     residuals = [0.0 if value.residual is None else scale * value.residual for value in chart.values]
-    reach = max([abs(residual) for residual in residuals], default=0.0) or 1.0
+    reach = max([_SMALLEST_REACH, *(abs(residual) for residual in residuals)])
     step = (_WIDTH - _LEFT - _EDGE) / max(len(residuals) - 1, 1)
     middle = _HEIGHT / 2
     points = tuple(
