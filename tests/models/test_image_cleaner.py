@@ -15,7 +15,6 @@ from models.filling_methods import FSR, GAUSSIAN, TELEA, open_pmpn
 from models.hole_filling import fill_holes
 from models.image_cleaner import DebrisCleaner
 from models.pmpn_checkpoint import RELEASED_PMPN
-from models.sealed_folder import MANIFEST
 from qc_daemon.domain.errors import CheckpointError
 from qc_daemon.domain.image import Frame
 from qc_daemon.domain.spectrum import InstrumentIdentity
@@ -198,7 +197,6 @@ def test_planes_that_are_alike_are_filled_once():
     assert len(calls) == 1 + 2
 
 
-@pytest.mark.skipif(not (RELEASED_PMPN / MANIFEST).is_file(), reason="no released checkpoint of PMPN")
 def test_the_released_network_fills_a_field_larger_than_its_tiles():
     method, pixels = open_pmpn(RELEASED_PMPN), weave(300)
     mask = disc(300, radius_px=7) | disc(300, radius_px=9, centre=(250, 40))
