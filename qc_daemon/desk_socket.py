@@ -102,7 +102,7 @@ class _Handler(socketserver.StreamRequestHandler):
         line = self.rfile.readline(_LONGEST_LINE)
         try:
             answer = self.server.answer(line)
-        except Exception:
+        except Exception:  # whoever asked hears of it; the desk stays open
             log.exception("the desk failed")
             answer = Answer(AnswerKind.UNAVAILABLE, "unavailable")
         self.wfile.write(_ANSWER.dump_json(answer) + b"\n")
