@@ -69,8 +69,8 @@ def demo(
     fabric = EmulatedLineSection(specimens=specimens, seed=seed)
     opened = replay_line(replay) if replay is not None else mill_line(fabric, loop=False)
     with (
+        opened as line,  # first: a folder that cannot be read leaves no station behind
         open_repaired_store(config) as store,
-        opened as line,
         open_workplace(config, nullcontext(line), store) as workplace,
     ):
         shown = _watched(demonstrate(workplace, line), quiet=as_json)

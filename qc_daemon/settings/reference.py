@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
 
 from qc_daemon.config import Config
 from qc_daemon.domain.alarms import CATALOGUE, AlarmKind, Wording
@@ -63,7 +62,7 @@ def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
 
 def _key_line(key: str, field: Any) -> str:
     default = field.default
-    shown = "required" if default is PydanticUndefined else "none" if default is None else f"`{default}`"
+    shown = "required" if field.is_required() else "none" if default is None else f"`{default}`"
     reloaded = " Taken over on SIGHUP." if key in RELOADABLE else ""
     return f"| `{key}` | {shown} | {field.description}{reloaded} |"
 

@@ -49,7 +49,7 @@ OF_THE_RANGE = (
     ReasonCode.INSTRUMENT_OUTSIDE_MODEL,
 )
 FEW = (
-    "hemp + Silk: the model has learnt too few specimens of it with such an instrument "
+    "Hemp + Silk: the model has learnt too few specimens of it with such an instrument "
     "(2; a verdict needs at least 3)."
 )
 
@@ -75,7 +75,8 @@ def measured_by(serial: str, acquisition: Acquisition) -> Acquisition:
 
 def concluded(acquisition: Acquisition, validity: ValidityRange | None) -> Conclusion:
     whole = tiny_checkpoint()
-    checkpoint: Checkpoint = replace(whole, manifest=replace(whole.manifest, validity=validity))
+    manifest = replace(whole.manifest, validity=validity, basis="as labelled, percent by mass")
+    checkpoint: Checkpoint = replace(whole, manifest=manifest)
     runtime = open_runtime(checkpoint, "onnx")
     try:
         return conclude(
@@ -97,9 +98,9 @@ def test_a_blend_outside_the_range_is_referred_and_the_certificate_says_why() ->
     assert conclusion.verdict.outcome is Outcome.REFER
     assert codes(conclusion) == [ReasonCode.BLEND_OUTSIDE_MODEL]
     content = certificate_content(1, acquisition, conclusion, "Line 1")
-    said = "hemp + Silk: the model was not trained on it with such an instrument."
+    said = "Hemp + Silk: the model was not trained on it with such an instrument."
     assert content.pages["en"].reasons == (said,)
-    assert content.pages["zh"].reasons == ("hemp + 蚕丝：模型没有用这种仪器测得的此类样品训练过。",)
+    assert content.pages["zh"].reasons == ("大麻 + 蚕丝：模型没有用这种仪器测得的此类样品训练过。",)
     assert "hemp+silk" in json.dumps(json.loads(content.record))
 
 
