@@ -6,13 +6,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from builders_storage import acquisition, station_store
+from cut_upgrades import upgrade_cut_before
 from pysqlite3 import dbapi2
-from sqlalchemy import event
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from qc_daemon.domain.errors import InputError, StoreUnavailable
-from storage import schema
 from storage.database import database_path, database_url, open_reader, open_writer, require_safe_sqlite
 from storage.schema import current, newest_revision, upgrade
 from storage.tables import Base
@@ -158,34 +157,6 @@ def test_a_file_that_is_no_database_is_one_line(path):
 def test_a_missing_database_is_one_line(path):
     with pytest.raises(StoreUnavailable, match="does not exist"):
         current(database_url(path))
-
-
-class Cut(Exception):
-    """Stands for the process dying in the middle of an upgrade."""
-
-
-def upgrade_cut_before(path, statement: int, monkeypatch) -> bool:
-    """Upgrade, but fail before the statement of that number; tell whether it was reached."""
-    seen = 0
-
-    def count(*_: object) -> None:
-        nonlocal seen
-        if seen == statement:
-            raise Cut
-        seen += 1
-
-    def cut_writer(*arguments: object, **options: object):
-        engine = open_writer(*arguments, **options)
-        event.listen(engine, "before_cursor_execute", count)
-        return engine
-
-    with monkeypatch.context() as patched:
-        patched.setattr(schema, "open_writer", cut_writer)
-        try:
-            upgrade(database_url(path))
-        except Cut:
-            return True
-    return False
 
 
 def test_an_upgrade_cut_at_any_statement_leaves_the_old_schema(tmp_path, monkeypatch):

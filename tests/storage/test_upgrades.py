@@ -6,22 +6,17 @@ from pathlib import Path
 
 import pytest
 from builders_storage import acquisition, conclusion, station_store
+from cut_upgrades import upgrade_cut_before
 from old_stations import tables_of, take_back
 from pysqlite3 import dbapi2
-from sqlalchemy import event
 
-from storage import schema
-from storage.database import database_url, open_writer
+from storage.database import database_url
 from storage.ledger_check import check_ledger
 from storage.schema import current, newest_revision, upgrade
 
 OLDER = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
 # Each cut is an upgrade of its own; this many of them find every kind of step.
 EVERY = 9
-
-
-class Cut(Exception):
-    """Stands for the process dying in the middle of an upgrade."""
 
 
 @pytest.fixture(scope="module")
@@ -45,30 +40,6 @@ def contents(path: Path, tables: list[str] | None = None) -> dict[str, tuple[int
             rows = connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
             found[table] = (len(rows), hashlib.sha256(repr(rows).encode()).hexdigest())
         return found
-
-
-def upgrade_cut_before(path: Path, statement: int, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Upgrade, but fail before the statement of that number; tell whether it was reached."""
-    seen = 0
-
-    def count(*_: object) -> None:
-        nonlocal seen
-        if seen == statement:
-            raise Cut
-        seen += 1
-
-    def cut_writer(*arguments: object, **options: object):
-        engine = open_writer(*arguments, **options)
-        event.listen(engine, "before_cursor_execute", count)
-        return engine
-
-    with monkeypatch.context() as patched:
-        patched.setattr(schema, "open_writer", cut_writer)
-        try:
-            upgrade(database_url(path))
-        except Cut:
-            return True
-    return False
 
 
 @pytest.mark.parametrize("revision", OLDER)
