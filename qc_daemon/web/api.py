@@ -68,7 +68,8 @@ def create_api(parts: Parts) -> FastAPI:
     )
     api.state.parts = parts
     answer_with_problems(api)
-    _add_reading(api)
+    _add_inspections(api)
+    _add_rolls_and_health(api)
     _add_orders(api)
     _add_alarms(api)
     _describe(api)
@@ -98,7 +99,7 @@ Program = Annotated[Actor, Depends(known_program)]
 PartsOf = Annotated[Parts, Depends(_parts)]
 
 
-def _add_reading(api: FastAPI) -> None:
+def _add_inspections(api: FastAPI) -> None:
     problems = documented(401, 422, 503)
     one = documented(401, 404, 422, 503)
 
@@ -146,6 +147,10 @@ def _add_reading(api: FastAPI) -> None:
     ) -> Verdicts:
         """Return the verdicts that followed, for a system that must miss none."""
         return _verdicts(parts.reader.inspections_after(after, limit))
+
+
+def _add_rolls_and_health(api: FastAPI) -> None:
+    problems = documented(401, 422, 503)
 
     @api.get("/rolls", dependencies=Known, responses=problems)
     def rolls(parts: PartsOf, before: Before = None, limit: Limit = 25) -> Rolls:
