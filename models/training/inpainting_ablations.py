@@ -1,6 +1,6 @@
-"""Train PMPN and what is left of it without its parts, each for the same short time on the same tiles.
+"""Train PMPN and what is left of it without its parts, each for as many steps on the same tiles.
 
-    python -m models.training.inpainting_ablations --data FOLDER... --out FOLDER --minutes MINUTES
+    python -m models.training.inpainting_ablations --data FOLDER... --out FOLDER --epochs EPOCHS
 
 ``--out`` gets a checkpoint folder for each, which `make bench-inpainting` compares. A checkpoint that is
 there is kept, and an interrupted training resumes.
@@ -26,23 +26,20 @@ SIBLINGS: Mapping[str, PmpnConfig] = {
     "pconv-unet": PmpnConfig(streams=1, cpi=False, bicsp=False, cca=False),
 }
 SEED = 1
-_MOST_EPOCHS = 1000  # minutes end it
 _STEPS = 50  # of an epoch: short runs are looked at more often
 
 
 def main() -> None:
     """Train what is not there yet."""
-    parser = argparse.ArgumentParser(description="Train PMPN and its siblings for the same short time.")
+    parser = argparse.ArgumentParser(description="Train PMPN and its siblings for as many steps.")
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of images")
     parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoints")
-    parser.add_argument("--minutes", type=float, required=True, help="wall time of each")
+    parser.add_argument("--epochs", type=int, required=True, help=f"of {_STEPS} steps, for each")
     arguments = parser.parse_args()
-    train_siblings(arguments.data, arguments.out, arguments.minutes)
+    train_siblings(arguments.data, arguments.out, arguments.epochs)
 
 
-def train_siblings(
-    folders: Sequence[Path], out: Path, minutes: float, sizes: PoolSizes | None = None
-) -> None:
+def train_siblings(folders: Sequence[Path], out: Path, epochs: int, sizes: PoolSizes | None = None) -> None:
     """Write a checkpoint folder for each of `SIBLINGS` below `out`; those that are there are kept."""
     images = [image for folder in folders for image in find_images(folder)]
     training, held = split_by_group(images, SEED, HELD_SHARE)
@@ -50,11 +47,11 @@ def train_siblings(
     sizes = sizes or PoolSizes()
     pool = kept_pool(out / "training.npz", training, sizes.training, SEED)
     watching = kept_pool(out / "watching.npz", held, sizes.watching, SEED + 1)
-    settings = FillingSettings(seed=SEED, minutes=minutes, epochs=_MOST_EPOCHS, steps=_STEPS)
+    settings = FillingSettings(seed=SEED, epochs=epochs, steps=_STEPS)
     for name, config in SIBLINGS.items():
         if (out / name).exists():
             continue
-        _tell(f"{name}: {minutes:g} minutes")
+        _tell(f"{name}: {epochs} epochs")
         work = out / f"{name}.training"
         net, progress = fit_filling(pool, watching, config, settings, work, _tell)
         record = training_record(training, held, len(pool), settings, progress)
