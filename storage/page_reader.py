@@ -38,13 +38,12 @@ from storage.page_rolls import (
     count_of_defects,
     field_width_mm,
     marks_of,
-    order_of,
-    order_of_roll,
     points_of,
     roll_lines,
 )
 from storage.people import SqlPeopleReader
 from storage.people_tables import ApiTokenRow, RollOrderRow, SignatureRow
+from storage.roll_orders import order_of, order_of_roll
 from storage.tables import (
     AcquisitionRow,
     CalibrationScanRow,

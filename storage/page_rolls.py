@@ -1,4 +1,4 @@
-"""Reads a roll, as its inspections are called now: counts, defects on its map, points, the plant's order."""
+"""Reads a roll, as its inspections are called now: counts, defects on its map, points."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,10 +8,8 @@ from sqlalchemy.orm import Session
 
 from qc_daemon.domain.defect_points import SizedDefect, score_roll
 from qc_daemon.domain.page import DefectMark, PointsLine, RollLine
-from qc_daemon.domain.people import RollOrder
 from storage.correction_tables import IdentityRow
 from storage.page_lists import newest_conclusion
-from storage.people_tables import RollOrderRow
 from storage.roll_views import FOUR_POINT, TEN_POINT
 from storage.tables import AcquisitionRow, ConclusionRow, DefectRow
 
@@ -89,17 +87,6 @@ def field_width_mm(session: Session, lot: str, roll: str) -> float | None:
     width_mm = AcquisitionRow.image_width_px * AcquisitionRow.um_per_pixel / 1000.0
     widest: float | None = session.scalar(_of_roll(lot, roll, func.max(width_mm)))
     return widest
-
-
-def order_of_roll(session: Session, lot: str, roll: str) -> RollOrder | None:
-    """Return the plant's order of a roll, or None."""
-    row = session.scalar(select(RollOrderRow).where(RollOrderRow.lot == lot, RollOrderRow.roll == roll))
-    return None if row is None else order_of(row)
-
-
-def order_of(row: RollOrderRow) -> RollOrder:
-    """Return the order that a row was made of."""
-    return RollOrder(row.order_id, row.lot, row.roll, row.label_text, row.ordered_by, row.ordered_at)
 
 
 def count_of_defects() -> ScalarSelect[Any]:

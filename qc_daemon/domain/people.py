@@ -109,6 +109,18 @@ class RollOrder:
     ordered_at: datetime
 
 
+class RollOrderBook(Protocol):
+    """Knows the rolls that the plant has ordered."""
+
+    def order_for(self, lot: str, roll: str) -> RollOrder | None:
+        """Return the order of a roll; without a lot, that of the only roll of that name.
+
+        Raises:
+            StoreUnavailable: nobody can say now.
+        """
+        ...
+
+
 class PeopleReader(Protocol):
     """Finds out who somebody is. Secrets are looked for by their SHA-256, in hex."""
 

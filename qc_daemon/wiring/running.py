@@ -22,7 +22,7 @@ from qc_daemon.wiring.plant import open_plant_pusher
 from qc_daemon.wiring.reloading import Reloading, set_up_log
 from qc_daemon.wiring.station import alarm_store, open_repaired_store, open_workplace
 from qc_daemon.wiring.templates import adopt_templates, tell_of_templates
-from qc_daemon.wiring.triggers import open_trigger
+from qc_daemon.wiring.triggers import as_ordered, open_trigger
 from qc_daemon.wiring.web import open_page
 
 
@@ -49,7 +49,7 @@ def open_daemon(
             open_trigger(config, workplace.line) as trigger,
         ):
             outbox = open_outbox(config, workplace)
-            loop = LineLoop(workplace, trigger, board, alarms)
+            loop = LineLoop(workplace, as_ordered(trigger, store), board, alarms)
             with (
                 Calendar(nightly_jobs(config, workplace, outbox, alarms), alarms, board) as calendar,
                 open_publisher(config, outbox, board, alarms) as publisher,

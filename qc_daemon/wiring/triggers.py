@@ -12,10 +12,12 @@ from qc_daemon.config import Config, PlcSection, ScannerSection
 from qc_daemon.domain.inspection import Specimen
 from qc_daemon.domain.label import DeclaredLabel, parse_label
 from qc_daemon.domain.ports import Line, Trigger
+from qc_daemon.roll_orders import OrderedTrigger
 
 if TYPE_CHECKING:
     from instruments.line.barcode_scanner import BarcodeScanner, CodeNaming
     from instruments.line.modbus_link import ModbusLink
+    from storage.inspection_store import SqlInspectionStore
 
 
 @contextmanager
@@ -32,6 +34,13 @@ def open_trigger(config: Config, line: Line) -> Iterator[Trigger]:
             opened = _timer(config, line)
     with opened as trigger:
         yield trigger
+
+
+def as_ordered(trigger: Trigger, store: "SqlInspectionStore") -> Trigger:
+    """Return a trigger whose specimens have the label and the lot of their roll's order."""
+    from storage.roll_orders import SqlRollOrderBook
+
+    return OrderedTrigger(trigger, SqlRollOrderBook(store.reading))
 
 
 def look_at_line(config: Config) -> str:

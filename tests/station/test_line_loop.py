@@ -13,7 +13,7 @@ from qc_daemon.clock import SystemClock
 from qc_daemon.domain.errors import LinkLost
 from qc_daemon.domain.inspection import Conclusion, Specimen
 from qc_daemon.domain.line import Cue, LineCounts, LineHealth, NoVerdict, StationState
-from qc_daemon.domain.ports import Look
+from qc_daemon.domain.ports import Look, Trigger
 from qc_daemon.line_loop import LineLoop
 from qc_daemon.status import StatusBoard, read_status
 from qc_daemon.workplace import Workplace
@@ -57,7 +57,7 @@ def cue_for(name: str, may_be_stored: bool = True) -> Cue:
     return Cue(Specimen(name, "LOT-1", "R-1", 0.0, None), may_be_stored)
 
 
-def run_loop(folder: Path, trigger: FakeTrigger, store: MemoryStore, *sessions: Any) -> dict[str, Any]:
+def run_loop(folder: Path, trigger: Trigger, store: MemoryStore, *sessions: Any) -> dict[str, Any]:
     board = StatusBoard(folder / "status.json", SystemClock())
     work = Workplace(
         judges=fake_judges(SystemClock()),  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ from page_kit import PageOnTest, status_of_huge_body
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from qc_daemon.domain.people import Role
+from storage.roll_orders import SqlRollOrderBook
 
 ROLES = (None, *Role)
 
@@ -112,6 +113,17 @@ def test_an_order_is_kept_once_and_contradictions_are_refused(page: PageOnTest) 
         kept = client.get("/roll-orders").json()["items"]
     assert [item["label"] for item in kept if item["order"] == "PO-77"] == ["cotton 60 polyester 40"]
     assert page.parts.reader.roll("L0", "R0").order is not None
+
+
+def test_an_order_is_found_by_lot_and_roll_or_by_a_roll_that_only_one_lot_has(page: PageOnTest) -> None:
+    with api(page) as client:
+        for lot, roll in (("L8", "R80"), ("L8", "R81"), ("L9", "R81")):
+            order = {"order": f"{lot}-{roll}", "lot": lot, "roll": roll, "label": "wool 100"}
+            assert client.post("/roll-orders", json=order).status_code == 201
+    book = SqlRollOrderBook(page.store.reading)
+    asked = [("L8", "R81"), ("", "R80"), ("", "R81"), ("L7", "R80"), ("L8", "R82")]
+    found = [book.order_for(*which) for which in asked]
+    assert [order.order if order else None for order in found] == ["L8-R81", "L8-R80", None, None, None]
 
 
 @pytest.mark.parametrize("token", ["x", "qc_" + "0" * 43, "Bearer", "\u00e9"])

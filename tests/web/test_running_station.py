@@ -1,6 +1,7 @@
 """The page beside a line that runs, started and asked as a person at the console would."""
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -27,6 +28,20 @@ def test_the_newest_inspection_is_on_the_page(running: RunningPage) -> None:
         shown = client.get(f"/inspections/{number}")
         assert "NIRscan Nano VIRTUAL" in shown.text
         assert client.get(f"/inspections/{number}/micrograph.jpg").content.startswith(b"\xff\xd8")
+
+
+def test_a_roll_that_the_plant_orders_is_judged_by_its_order(running: RunningPage) -> None:
+    order = {"order": "PO-1", "lot": "VIRTUAL-LOT", "roll": "ROLL-2", "label": "silk 100"}
+    with httpx.Client(base_url=running.address, timeout=30) as client:
+        client.headers["Authorization"] = f"Bearer {_issued_token(running)}"
+        assert client.post("/api/v1/roll-orders", json=order).status_code == 201
+        asked = {"lot": "VIRTUAL-LOT", "roll": "ROLL-2", "verdict": "FAIL", "limit": 1}
+
+        def judged() -> list[dict[str, str]]:
+            items = client.get("/api/v1/inspections", params=asked).json()["items"]
+            return [item for item in items if item["label"] == "silk 100"]
+
+        until(judged, limit_s=60)  # the fabric passes again and again; the virtual mill has no pure silk
 
 
 def test_people_are_added_at_the_console_while_the_station_runs(running: RunningPage) -> None:
@@ -79,3 +94,13 @@ def test_the_station_stops_within_seconds_with_a_stream_open(running: RunningPag
                 pass  # until the server ends it
             assert running.process.wait(30) == 0
             assert time.monotonic() - began < 20  # the inspection that is running is finished first
+
+
+def _issued_token(running: RunningPage) -> str:
+    """Return a program's token, issued by the admin on the page."""
+    with httpx.Client(base_url=running.address, timeout=30) as browser:
+        log_in(browser, ADMIN, running.password)
+        form = {"token": form_token(browser.get("/people").text), "name": "mes", "role": "operator"}
+        shown = re.search(r"qc_[\w-]{40,}", browser.post("/people/issue", data=form).text)
+        assert shown is not None
+        return shown[0]
