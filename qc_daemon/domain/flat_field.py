@@ -24,7 +24,7 @@ MIN_FRAMES = 20
 # 8e-5 and more; an even view through a clean lens reads below 1e-6.
 _MIN_MEAN, _MAX_LEVEL, _MAX_FOCUS = 60.0, 250.0, 4e-6
 # A pixel with less than this share of the mean light cannot be corrected: its noise would be blown up.
-_MIN_LIGHT_SHARE = 0.1
+MIN_LIGHT_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +100,7 @@ def corrected(pixels: NDArray[np.uint8], flat: FlatField) -> NDArray[np.uint8]:
     """
     light = flat.white - flat.dark
     mean = light.mean(axis=(0, 1))
-    usable = light > _MIN_LIGHT_SHARE * mean
+    usable = light > MIN_LIGHT_SHARE * mean
     gain = np.where(usable, mean / np.where(usable, light, 1.0), 1.0)
     even = (pixels - np.where(usable, flat.dark, 0.0)) * gain
     levels: NDArray[np.uint8] = np.clip(np.rint(even), 0, 255).astype(np.uint8)
