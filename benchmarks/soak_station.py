@@ -132,6 +132,10 @@ class Camera:
         encoded, pixels = self._dice.random.choice(self._pictures)
         return Frame(encoded, pixels, 1.0, _CAMERA, self._clock.now(), monotonic_s + 0.01, 0)
 
+    def is_live(self) -> bool:
+        """Say nothing of what the next question brings."""
+        return True
+
 
 class SoakLine:
     """Fabric without end, and a white tile."""

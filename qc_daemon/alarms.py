@@ -125,12 +125,6 @@ class Alarms:
                 if due and alarm.state is AlarmState.RAISED:
                     self._escalate(alarm, "station", f"nobody took it on within {limit_min:g} min")
 
-    def says(self, code: str, message: str) -> bool:
-        """Tell whether an alarm is active with exactly that message."""
-        with self._lock:
-            alarm = self._active.get((code, ""))
-            return alarm is not None and alarm.message == message
-
     def take_over(self) -> None:
         """Clear what an earlier run left, and go on with what outlives a run."""
         with self._lock, suppress(StoreUnavailable):

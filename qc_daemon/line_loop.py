@@ -151,6 +151,7 @@ class LineLoop:
             self._board.beat()
             if cue is not None:
                 return cue
+            self._watch_camera()
             self._watch.look(station.spectrometer)
         return None
 
@@ -242,7 +243,6 @@ class LineLoop:
     def _announce(self, spectrometer: NirSpectrometer) -> None:
         found_again = self._spectrometer.serial != ""
         is_other = self._watch.opened(spectrometer)
-        self._alarms.clear("instrument")
         serial = spectrometer.identity.serial
         if found_again:
             self._note_reconnection(serial)
@@ -251,6 +251,7 @@ class LineLoop:
         if is_other:
             self._note_other_unit(serial)
         self._become(StationState.RUNNING)
+        self._alarms.clear("instrument")  # last: who sees the alarm end finds all of it on record
 
     def _note_reconnection(self, serial: str) -> None:
         """Have it in the history that the spectrometer was gone: its reference is worth another look."""
@@ -300,18 +301,17 @@ class LineLoop:
     def _lose_spectrometer(self, error: InstrumentError) -> None:
         log.warning("instrument lost", error=str(error))
         self._spectrometer.failed(str(error))
-        self._alarms.clear("instrument")
         self._alarms.raise_alarm("instrument", str(error))
         self._become(StationState.DEGRADED)
 
     def _watch_camera(self) -> None:
         """Raise or clear the alarm of the camera, whose loss costs micrographs and no measurement."""
-        trouble = self._camera.trouble if self._camera is not None else ""
-        if self._alarms.says("camera", trouble):
+        if self._camera is None:
             return
-        self._alarms.clear("camera")
-        if trouble:
-            self._alarms.raise_alarm("camera", trouble)
+        if self._camera.is_live():
+            self._alarms.clear("camera")
+        else:
+            self._alarms.raise_alarm("camera", self._camera.trouble)
 
     def _watch_clock(self) -> None:
         """Have it in the history that the computer's clock was set: times before and after do not compare."""
@@ -333,6 +333,7 @@ class LineLoop:
         until_s = clock.monotonic_s() + seconds
         while (left_s := until_s - clock.monotonic_s()) > 0 and not self._stop.wait(min(left_s, _WATCH_S)):
             self._line.look()
+            self._watch_camera()
             self._board.beat()
 
 

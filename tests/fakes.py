@@ -94,6 +94,9 @@ class FakeCamera:
             raise self._answer
         return self._answer
 
+    def is_live(self) -> bool:
+        return self.frame_after(0.0).repeats == 0
+
 
 class FakeLine:
     """Brings `count` specimens, and a white tile if it has one."""

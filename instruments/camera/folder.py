@@ -36,8 +36,7 @@ class FolderCamera:
         self._repeats = 0
 
     def __enter__(self) -> Self:
-        if not self._folder.is_dir():
-            raise LinkConfig(f"{self._folder}: no such folder; expected a folder of PNG, JPEG or TIFF images")
+        self._require_folder()
         return self
 
     def __exit__(
@@ -75,6 +74,19 @@ class FolderCamera:
             captured_monotonic_s=self._clock.monotonic_s(),
             repeats=self._repeats,
         )
+
+    def is_live(self) -> bool:
+        """Tell that the folder is there; the image of the next specimen may come later.
+
+        Raises:
+            LinkConfig: it is not.
+        """
+        self._require_folder()
+        return True
+
+    def _require_folder(self) -> None:
+        if not self._folder.is_dir():
+            raise LinkConfig(f"{self._folder}: no such folder; expected a folder of PNG, JPEG or TIFF images")
 
     def _next_path(self) -> Path:
         try:

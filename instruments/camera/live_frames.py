@@ -27,6 +27,8 @@ _COMPARED_PICTURES = 8
 _PROOF_S = 1.0
 # One frame may be on its way when a fresh one is asked for, and one more in a buffer of the camera.
 _FRAMES_BEHIND = 3
+# A camera without a new picture for so long is lost: then 2 s are kept if it is asked four times a second.
+_STILL_S = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,28 @@ class LiveFrames:
             damage = error
         raise ProtocolError(str(damage)) if damage else self._nothing_fresh(search)
 
+    def is_live(self) -> bool:
+        """Tell whether new pictures come; False if all that come were seen before.
+
+        It looks at what came in the last 1.5 s. Only a reader that had to be started first, or that never
+        gave a frame, is waited for. Nothing is decoded.
+
+        Raises:
+            InstrumentError: nothing came, or only what is older.
+        """
+        with self._shelf.changed:
+            is_new = self._revive() or self._shelf.newest is None
+        now_s = self._clock.monotonic_s()
+        until_s = now_s + (self._timeout_s if is_new else 0.0)
+        search = _Search(now_s - _STILL_S, until_s, self._newest_number())
+        while (stored := self._next(search)) is not None:
+            if stored.repeats == 0:
+                return True
+            search.number, search.repeated = stored.number, stored
+        if search.repeated is None:
+            raise LinkTimeout(f"{self._name}: no picture from the last {_STILL_S:g} s")
+        return False
+
     def _next(self, search: "_Search") -> StoredFrame | None:
         """Return the next frame that came late enough; None if the search has lasted too long.
 
@@ -189,15 +213,21 @@ class LiveFrames:
                 failure = self._shelf.failure
                 if failure is not None and (started_here or (self._reader and self._reader.recovers)):
                     raise failure
-                if failure is not None or self._reader is None or not self._reader.is_alive():
-                    self._shelf.failure = None
-                    self._reader = self._start(self._shelf)
-                    started_here = True
+                started_here = self._revive() or started_here
                 left_s = search.until_s - self._clock.monotonic_s()
                 if left_s <= 0.0 or self._is_behind(search):
                     return None
                 self._shelf.changed.wait(left_s)
         return stored
+
+    def _revive(self) -> bool:
+        """Start a reader if none runs that recovers by itself; tell whether one was started."""
+        reader = self._reader
+        if reader is not None and reader.is_alive() and (self._shelf.failure is None or reader.recovers):
+            return False
+        self._shelf.failure = None
+        self._reader = self._start(self._shelf)
+        return True
 
     def _is_behind(self, search: "_Search") -> bool:
         """Tell whether frames keep coming that are all too old."""

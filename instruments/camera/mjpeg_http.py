@@ -77,6 +77,14 @@ class MjpegHttpCamera:
         """
         return self._frames.frame_after(monotonic_s, lambda: self.identity)
 
+    def is_live(self) -> bool:
+        """Tell whether new pictures come; False if the same one comes again and again.
+
+        Raises:
+            InstrumentError: none from the last 1.5 s.
+        """
+        return self._frames.is_live()
+
 
 class _Reader(threading.Thread):
     """Reads one connection until it breaks or is told to stop."""

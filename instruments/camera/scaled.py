@@ -53,6 +53,10 @@ class FixedScaleCamera:
             )
         return frame
 
+    def is_live(self) -> bool:
+        """Tell whether the camera's pictures are new."""
+        return self._camera.is_live()
+
 
 class MeasuredScaleCamera(FixedScaleCamera):
     """A camera whose pixel size was measured; `scales` are the measurements, newest last."""

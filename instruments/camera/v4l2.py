@@ -93,6 +93,14 @@ class V4l2Camera:
         """
         return self._frames.frame_after(monotonic_s, lambda: self.identity)
 
+    def is_live(self) -> bool:
+        """Tell whether new pictures come; False if the same one comes again and again.
+
+        Raises:
+            InstrumentError: none from the last 1.5 s.
+        """
+        return self._frames.is_live()
+
 
 class _Supervisor(threading.Thread):
     """Runs one reader after another until told to stop."""

@@ -97,6 +97,14 @@ class MicroscopeCamera(Protocol):
         """
         ...
 
+    def is_live(self) -> bool:
+        """Tell, without taking a frame, whether new pictures come; False if it is frozen.
+
+        Raises:
+            InstrumentError: none came in the last seconds.
+        """
+        ...
+
 
 class Line(Protocol):
     """What brings fabric, and perhaps tiles and a standard, in front of the instruments."""

@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from builders import NANO, a_frame
 from fakes import FakeCamera, FakeLine, FakeSpectrometer, FakeWriter, MemoryStore, fake_judges, opening
 
+from instruments.camera.mjpeg_http import MjpegHttpCamera
 from instruments.emulators.process import EmulatorProcess
 from instruments.emulators.tape import Tape, write_tape
 from instruments.line.interval import IntervalTrigger
@@ -50,6 +52,7 @@ class Running:
         open_spectrometer: Callable[[], Any],
         interval_s: float,
         clock: SystemClock | None = None,
+        open_camera: Callable[[], Any] | None = None,
     ) -> None:
         clock = clock or SystemClock()
         self.store = MemoryStore()
@@ -61,10 +64,10 @@ class Running:
             report_writer=FakeWriter(),
             line=line,
             open_spectrometer=open_spectrometer,
-            open_camera=None,
+            open_camera=open_camera,
         )
-        alarms = Alarms(self.board, self.store, clock)
-        self._loop = LineLoop(work, IntervalTrigger(line, interval_s, clock), self.board, alarms)
+        self.alarms = Alarms(self.board, self.store, clock)
+        self._loop = LineLoop(work, IntervalTrigger(line, interval_s, clock), self.board, self.alarms)
         self._thread = threading.Thread(target=self._loop.run)
 
     def __enter__(self) -> "Running":
@@ -75,6 +78,10 @@ class Running:
         self._loop.stop()
         self._thread.join(10.0)
         assert not self._thread.is_alive()
+
+    def state_of(self, instrument: str) -> str:
+        entry = self.board.status.instruments.get(instrument)
+        return entry.state if entry else ""
 
     @property
     def spectrometer(self) -> tuple[str, str]:
@@ -141,6 +148,24 @@ def test_an_unplugged_spectrometer_raises_an_alarm_within_three_seconds_and_resu
         assert line.codes()[-2:] == ["instrument_lost", "instrument_warming"]
         assert line.store.standing.reconnected_at is not None
     assert all(one.scan.wavelength_nm.size == 228 for one in line.store.acquisitions.values())
+
+
+def test_an_alarm_that_a_person_took_on_stays_so_however_often_the_spectrometer_is_sought(
+    tmp_path: Path,
+) -> None:
+    attempts = []
+
+    def never_there() -> Any:
+        attempts.append(1)
+        raise LinkLost(f"attempt {len(attempts)}")
+
+    with Running(tmp_path, never_there, 0.0) as line:
+        line.wait_for(lambda: bool(line.alarms.active))
+        line.alarms.acknowledge_alarm("instrument", "", "Wang", "a new cable is on its way")
+        seen = len(attempts)
+        line.wait_for(lambda: len(attempts) >= seen + 2)
+        (alarm,) = line.alarms.active
+    assert (alarm.message, alarm.acknowledged_by) == ("attempt 1", "Wang")
 
 
 def test_another_unit_in_its_place_is_told_and_needs_a_reference_of_its_own(
@@ -257,6 +282,37 @@ def test_a_certificate_remarks_that_station_and_device_disagree_about_the_time(
         line.wait_for(lambda: ReasonCode.CLOCKS_DISAGREE in line.last_codes())
     first = line.store.conclusions[1][-1].verdict.reasons
     assert ReasonCode.CLOCKS_DISAGREE not in [reason.code for reason in first]
+
+
+@pytest.fixture(scope="module")
+def camera_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProcess]:
+    folder = tmp_path_factory.mktemp("images")
+    cv2.imwrite(str(folder / "0.png"), a_frame().pixels)
+    with EmulatorProcess("instruments.emulators.mjpeg_camera", ["--images", str(folder)]) as emulator:
+        yield emulator
+
+
+@pytest.mark.parametrize(
+    ("fault", "state", "says"),
+    [("stall", "lost", "no picture from the last 1.5 s"), ("frozen", "degraded", "the camera is frozen")],
+)
+def test_a_camera_that_fails_while_nothing_is_inspected_raises_an_alarm_that_ends_when_it_is_back(
+    fault: str, state: str, says: str, camera_emulator: EmulatorProcess, tmp_path: Path
+) -> None:
+    def opened() -> MjpegHttpCamera:
+        return MjpegHttpCamera(camera_emulator.ready["url"], 1.85, SystemClock())
+
+    with Running(tmp_path, opening(FakeSpectrometer()), 3600.0, open_camera=opened) as line:
+        line.wait_for(lambda: line.state_of("camera") == "ready" and len(line.store.conclusions) == 1)
+        camera_emulator.tell(f"fault {fault}")
+        assert line.wait_for(lambda: bool(line.board.status.alarms)) < 3.0  # 2 s, and a busy machine
+        assert says in line.board.status.alarms[0]
+        assert state in (line.state_of("camera"), "lost")
+        camera_emulator.tell(f"clear {fault}")
+        line.wait_for(lambda: not line.board.status.alarms)
+        line.wait_for(lambda: line.state_of("camera") == "ready")
+    codes = [code for code, subject, _ in line.store.events if subject == "camera"]
+    assert codes.count(f"instrument_{state}") == 1 and codes[-1] == "instrument_ready"
 
 
 def test_a_lost_camera_costs_micrographs_and_not_the_rate_of_the_spectrometer(tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
 import cv2
 import numpy as np
+
+from qc_daemon.domain.errors import InstrumentError
 
 HEAD = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"
 
@@ -56,3 +59,20 @@ class ScriptedServer:
         with connection, suppress(OSError):  # the client is gone
             self.requests.append(connection.recv(4096))
             self._script(connection, len(self.requests))
+
+
+def sees_life(camera):
+    """Whether new pictures come; a camera that says nothing shows none."""
+    try:
+        return camera.is_live()
+    except InstrumentError:
+        return False
+
+
+def seconds_until_life_is(camera, lives, limit_s=10.0):
+    """Look four times a second, as the line does, until new pictures come, or no more."""
+    started_s = time.monotonic()
+    while sees_life(camera) != lives:
+        assert time.monotonic() - started_s < limit_s
+        threading.Event().wait(0.25)
+    return time.monotonic() - started_s

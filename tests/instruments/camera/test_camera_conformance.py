@@ -150,10 +150,22 @@ def test_a_camera_that_is_lost_is_an_instrument_error_and_comes_back(bench) -> N
         assert frame.pixels.shape == (120, 160, 3)
 
 
+def test_a_look_takes_no_frame_and_needs_none_taken_before(bench) -> None:
+    with bench.camera as camera:
+        assert camera.is_live()
+        first = camera.frame_after(now_s())
+        assert all(camera.is_live() for _ in range(5))
+        assert camera.frame_after(now_s()).encoded != first.encoded
+    if bench.kind == "folder-camera":
+        assert Path(first.camera.serial, "0000.jpg").read_bytes() == first.encoded
+
+
 def test_a_camera_that_is_not_there_is_one_line(bench) -> None:
     with pytest.raises(InstrumentError) as refused, bench.absent as camera:
         camera.frame_after(now_s())
     assert "\n" not in str(refused.value)
+    with pytest.raises(InstrumentError), bench.absent as camera:
+        camera.is_live()
 
 
 def test_a_camera_may_be_closed_twice_and_opened_again(bench) -> None:

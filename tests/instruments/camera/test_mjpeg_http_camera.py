@@ -5,7 +5,14 @@ import time
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from camera_kit import HEAD, ScriptedServer, a_jpeg, a_part, a_part_without_length
+from camera_kit import (
+    HEAD,
+    ScriptedServer,
+    a_jpeg,
+    a_part,
+    a_part_without_length,
+    seconds_until_life_is,
+)
 
 from instruments.camera.mjpeg_http import MjpegHttpCamera
 from instruments.emulators.process import EmulatorProcess
@@ -211,6 +218,27 @@ def test_a_camera_that_is_frozen_from_its_first_frame_on_is_never_judged(emulate
     with emulated("--fps", "30", fault="frozen", timeout_s=3.0) as (_, camera):
         asked_s = now_s()
         assert ReasonCode.FRAME_FROZEN in codes(camera.frame_after(asked_s), asked_s)
+
+
+@pytest.mark.parametrize("fault", ["stall", "frozen", "not_found", "stale=30"])
+def test_looks_alone_notice_a_camera_that_shows_nothing_new_and_that_it_does_again(emulated, fault):
+    with emulated("--fps", "30") as (emulator, camera):
+        seconds_until_life_is(camera, True)
+        emulator.tell(f"fault {fault}")
+        late_s = 3.0 if fault.startswith("stale") else 0.0  # it falls behind by half a second in a second
+        assert 1.0 < seconds_until_life_is(camera, False) < 2.5 + late_s  # 2 s, and a busy machine
+        emulator.tell(f"clear {fault.partition('=')[0]}")
+        assert seconds_until_life_is(camera, True) < 5.0
+
+
+def test_a_connection_that_drops_and_is_back_is_live_throughout(emulated):
+    with emulated("--fps", "30") as (emulator, camera):
+        seconds_until_life_is(camera, True)
+        emulator.tell("fault drop")
+        while any(reader.is_alive() for reader in readers()):
+            threading.Event().wait(0.01)
+        emulator.tell("clear drop")
+        assert all(camera.is_live() for _ in range(100))
 
 
 def test_a_frozen_camera_is_not_taken_for_a_live_one_when_it_is_connected_again(emulated):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+from camera_kit import seconds_until_life_is
 
 from instruments.camera.v4l2 import V4l2Camera
 from instruments.camera.v4l2_records import V4l2Settings
@@ -196,6 +197,17 @@ def test_a_frozen_camera_is_refused_from_the_first_picture_that_it_repeats(desk,
         desk.see("grey=180")
         asked_s = now_s()
         assert ReasonCode.FRAME_FROZEN not in codes(camera.frame_after(asked_s), asked_s)
+
+
+@pytest.mark.parametrize("words", ["freeze", "ring", "hang", "old"])
+def test_looks_alone_notice_a_camera_that_shows_nothing_new_and_that_it_does_again(desk, words):
+    with desk.camera(hang_s=5.0) as camera:
+        seconds_until_life_is(camera, True)
+        desk.see(words)
+        assert seconds_until_life_is(camera, False) < 2.5  # 2 s, and a busy machine
+        if words != "hang":
+            desk.tell("")
+            seconds_until_life_is(camera, True)
 
 
 def test_a_camera_that_is_frozen_when_it_is_opened_is_never_judged(desk):
