@@ -30,6 +30,8 @@ _TRACE_PERCENT = 1.0
 class SeenShares:
     """A nearly pure fibre, or a pair of fibres in one specimen, as one type of instrument saw it.
 
+    A pair whose compositions lie far apart has several, one for those that lie near each other.
+
     Attributes:
         fibres: one or two.
         lo, hi: least and largest share 0..1 of each.
@@ -124,24 +126,32 @@ def _present(composition: Composition) -> list[tuple[str, float]]:
 def _outside_seen(seen: Sequence[SeenShares], blend: Sequence[tuple[str, float]]) -> Iterator[Reason]:
     """Yield why a lone fibre, or each pair of a blend, lies outside of what was seen."""
     percent_of = dict(blend)
-    seen_of = {frozenset(shares.fibres): shares for shares in seen}
     for fibres in combinations(percent_of, 1 if len(percent_of) == 1 else 2):
         subject = "+".join(sorted(fibres))
-        shares = seen_of.get(frozenset(fibres))
-        if shares is None:
+        ranges = [shares for shares in seen if set(shares.fibres) == set(fibres)]
+        if not ranges:
             yield Reason(ReasonCode.BLEND_OUTSIDE_MODEL, subject)
-        elif shares.specimens < LEAST_SPECIMENS:
+            continue
+        shares = min(ranges, key=lambda one: max(map(abs, _beyond(one, percent_of))))
+        if shares.specimens < LEAST_SPECIMENS:
             yield Reason(ReasonCode.TOO_FEW_LEARNT, subject, float(shares.specimens), float(LEAST_SPECIMENS))
         else:
             yield from _outside_shares(shares, percent_of)
 
 
 def _outside_shares(seen: SeenShares, percent_of: Mapping[str, float]) -> Iterator[Reason]:
-    for fibre, lo, hi in zip(seen.fibres, seen.lo, seen.hi, strict=True):
-        percent = percent_of[fibre]
-        nearest = min(max(percent, 100.0 * lo), 100.0 * hi)
-        if abs(percent - nearest) > MARGIN_PERCENT:
-            yield Reason(ReasonCode.SHARE_OUTSIDE_MODEL, fibre, percent, nearest)
+    for fibre, beyond in zip(seen.fibres, _beyond(seen, percent_of), strict=True):
+        if abs(beyond) > MARGIN_PERCENT:
+            percent = percent_of[fibre]
+            yield Reason(ReasonCode.SHARE_OUTSIDE_MODEL, fibre, percent, percent - beyond)
+
+
+def _beyond(seen: SeenShares, percent_of: Mapping[str, float]) -> tuple[float, ...]:
+    """Return by how many points each share is above what was seen, below it (negative), or 0."""
+    return tuple(
+        percent_of[fibre] - min(max(percent_of[fibre], 100.0 * lo), 100.0 * hi)
+        for fibre, lo, hi in zip(seen.fibres, seen.lo, seen.hi, strict=True)
+    )
 
 
 def _types_of(spectrometer: InstrumentIdentity) -> tuple[str, ...]:

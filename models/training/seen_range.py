@@ -10,13 +10,15 @@ from models.training.examples import Examples
 from models.validity import MARGIN_PERCENT, UNNAMED, SeenShares, ValidityRange
 
 _LEAST_SHARE = 0.01  # what a row holds less of is a trace
+_FURTHEST_APART = 2.0 * MARGIN_PERCENT / 100.0
 _NEARLY_PURE = 1.0 - MARGIN_PERCENT / 100.0  # what a row holds beside this, labels do not tell from nothing
 
 
 def seen_range(examples: Examples) -> ValidityRange:
     """Return the fibres and pairs that specimens held, with their least and largest shares.
 
-    Each type of instrument has its own, and so have the rows that do not name one.
+    Each type of instrument has its own, and so have the rows that do not name one. Compositions that lie
+    far apart are ranges of their own: a model that recognises fabrics is right at each and wrong between.
     """
     types = sorted(set(examples.instruments))
     seen = tuple(shares for name in types for shares in _seen_by(examples, name))
@@ -38,14 +40,19 @@ def _seen_shares(
     training: Examples, instrument: str, columns: tuple[int, ...], held: NDArray[np.bool_]
 ) -> Iterator[SeenShares]:
     """Yield what the rows `held` show of the fibres in `columns`, if there are any."""
-    rows = np.flatnonzero(held)
-    if not len(rows):
-        return
-    shares = training.shares[rows][:, list(columns)]
-    yield SeenShares(
-        fibres=tuple(training.fibres[column] for column in columns),
-        lo=tuple(float(share) for share in shares.min(axis=0)),
-        hi=tuple(float(share) for share in shares.max(axis=0)),
-        specimens=len({training.specimens[row] for row in rows}),
-        instrument=instrument,
-    )
+    for rows in _near_each_other(np.flatnonzero(held), training.shares[held, columns[0]]):
+        shares = training.shares[rows][:, list(columns)]
+        yield SeenShares(
+            fibres=tuple(training.fibres[column] for column in columns),
+            lo=tuple(float(share) for share in shares.min(axis=0)),
+            hi=tuple(float(share) for share in shares.max(axis=0)),
+            specimens=len({training.specimens[row] for row in rows}),
+            instrument=instrument,
+        )
+
+
+def _near_each_other(rows: NDArray[np.intp], share: NDArray[np.float64]) -> Iterator[NDArray[np.intp]]:
+    """Part rows where no composition would lie within the margin of one that was trained on."""
+    order = np.argsort(share, kind="stable")
+    gaps = np.flatnonzero(np.diff(share[order]) > _FURTHEST_APART) + 1
+    yield from (part for part in np.split(rows[order], gaps) if len(part))

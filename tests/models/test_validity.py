@@ -95,6 +95,24 @@ def test_a_share_outside_carries_itself_and_the_nearest_that_was_seen() -> None:
     assert Reason(ReasonCode.SHARE_OUTSIDE_MODEL, "cotton", 12.0, 20.0) in reasons
 
 
+def test_between_compositions_that_lie_far_apart_the_nearest_one_is_named() -> None:
+    apart = ValidityRange(
+        (
+            SeenShares(("cotton", "polyester"), (0.5, 0.5), (0.5, 0.5), 9, NANO_TYPE),
+            SeenShares(("cotton", "polyester"), (0.3, 0.7), (0.3, 0.7), 5, NANO_TYPE),
+            SeenShares(("cotton", "polyester"), (0.16, 0.84), (0.16, 0.84), 2, NANO_TYPE),
+        ),
+        (NANO_TYPE,),
+    )
+    between = outside_range(apart, found(cotton=42.0, polyester=58.0), None, NANO)
+    assert between == (
+        Reason(ReasonCode.SHARE_OUTSIDE_MODEL, "cotton", 42.0, 50.0),
+        Reason(ReasonCode.SHARE_OUTSIDE_MODEL, "polyester", 58.0, 50.0),
+    )
+    assert codes(found(cotton=33.0, polyester=67.0), validity=apart) == []
+    assert codes(found(cotton=17.0, polyester=83.0), validity=apart) == ["too_few_learnt:cotton+polyester"]
+
+
 def test_a_declared_blend_that_training_never_saw_cannot_be_denied() -> None:
     pure = found(cotton=100.0)
     assert codes(pure, "cotton 100") == []
@@ -224,19 +242,21 @@ def test_the_range_is_what_the_specimens_held_by_type_of_instrument() -> None:
         ((0.4, 0.6, 0), "b", "virtual"),
         ((0.7, 0.3, 0), "c", "virtual"),
         ((0.7, 0.3, 0), "c", "virtual"),
+        ((0.49, 0.51, 0), "g", "virtual"),  # near "b": what lies between is near one of them
         ((0.995, 0, 0.005), "d", NANO_TYPE),  # a trace makes no blend
         ((0.96, 0.04, 0), "e", NANO_TYPE),  # nearly pure, and a blend
         ((0, 1, 0), "f", "virtual"),
     )
     shares, names, instruments = zip(*rows, strict=True)
-    examples = replace(tiny_examples(9), shares=np.array(shares), specimens=names, instruments=instruments)
+    examples = replace(tiny_examples(10), shares=np.array(shares), specimens=names, instruments=instruments)
     assert seen_range(examples) == ValidityRange(
         (
             SeenShares(("hemp",), (0.96,), (1.0,), 3, NANO_TYPE),
             SeenShares(("hemp", "jute"), (0.96, 0.04), (0.96, 0.04), 1, NANO_TYPE),
             SeenShares(("hemp",), (1.0,), (1.0,), 1, "virtual"),
             SeenShares(("jute",), (1.0,), (1.0,), 1, "virtual"),
-            SeenShares(("hemp", "jute"), (0.4, 0.3), (0.7, 0.6), 2, "virtual"),
+            SeenShares(("hemp", "jute"), (0.4, 0.51), (0.49, 0.6), 2, "virtual"),
+            SeenShares(("hemp", "jute"), (0.7, 0.3), (0.7, 0.3), 1, "virtual"),
         ),
         (NANO_TYPE, "virtual"),
     )
