@@ -5,6 +5,7 @@ of the machine takes part. One family holds Latin and Chinese; the language of t
 mainland forms of the characters.
 """
 
+import re
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -13,7 +14,8 @@ from qc_daemon.domain.errors import ReportFailed
 
 _PACKAGES = ("cvttf_NotoSansCJK_Regular", "cvttf_NotoSansCJK_Bold")
 _MISSING = "□"
-# Latin, Chinese punctuation, full-width forms, common ideographs, and the signs of the wording.
+# What every font of the family has, told without reading one: Latin, Chinese punctuation, full-width
+# forms, common ideographs, and the signs of the wording.
 _SURE_RANGES = (
     (" ", "~"),
     ("\u00a0", "\u00ff"),
@@ -21,7 +23,8 @@ _SURE_RANGES = (
     ("\uff01", "\uff60"),
     ("\u4e00", "\u9fa5"),
 )
-_SURE_SIGNS = frozenset("—–−‘’“”…≤≥→")
+_SURE_SIGNS = "—–−‘’“”…≤≥→"
+_UNSURE = re.compile(f"[^{''.join(f'{first}-{last}' for first, last in _SURE_RANGES)}{_SURE_SIGNS}]")
 
 
 def font_folders() -> list[Path]:
@@ -43,12 +46,7 @@ def printable(text: str) -> str:
     whole certificate. The attached record keeps the text untouched.
     """
     line = " ".join(text.split())
-    return "".join(ch if _surely_covered(ch) or ord(ch) in _covered() else _MISSING for ch in line)
-
-
-def _surely_covered(character: str) -> bool:
-    """Tell whether every font of the family has `character`, without reading a font."""
-    return any(first <= character <= last for first, last in _SURE_RANGES) or character in _SURE_SIGNS
+    return _UNSURE.sub(lambda found: found[0] if ord(found[0]) in _covered() else _MISSING, line)
 
 
 @cache

@@ -38,7 +38,7 @@ def certificate_record(
         "conclusion": _conclusion(conclusion) | {"judged": _judged(acquisition, conclusion)},
         "surroundings": _surroundings(surroundings),
     }
-    return json.dumps(record, ensure_ascii=False, allow_nan=False, indent=1).encode()
+    return json.dumps(record, ensure_ascii=False, allow_nan=False).encode()
 
 
 def measured_spectrum(acquisition: Acquisition) -> Spectrum | None:

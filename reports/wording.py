@@ -65,6 +65,7 @@ _TERMS: Mapping[str, Words] = {
     "defect_detector": Words("疵点检测", "Defects"),
     "transfer": Words("仪器间转移", "Transfer between units"),
     "flat_field": Words("平场校正", "Flat field"),
+    "optics_dirt": Words("镜头污物", "Dirt on the optics"),
 }
 
 SEPARATOR = Words("、", ", ")
