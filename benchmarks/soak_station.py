@@ -215,9 +215,9 @@ class Network:
     def __init__(self, dice: Dice) -> None:
         self._dice = dice
 
-    def clean(self, frame: Frame) -> CleanedImage:
-        """Find no debris."""
-        mask = np.zeros(frame.pixels.shape[:2], bool)
+    def clean(self, frame: Frame, on_optics: NDArray[np.bool_] | None = None) -> CleanedImage:
+        """Find no debris but that on the optics."""
+        mask = np.zeros(frame.pixels.shape[:2], bool) if on_optics is None else on_optics
         return CleanedImage(frame.pixels, frame.pixels, mask, frame.um_per_pixel, "soak")
 
     def find(self, _image: CleanedImage) -> tuple[Defect, ...]:

@@ -3,6 +3,9 @@
 import hashlib
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models import debris_detector, hole_filling
 from models.debris_detector import DebrisLimits, find_opaque_debris
 from models.filling_methods import FillMethod
@@ -34,14 +37,22 @@ class DebrisCleaner:
         """What did the cleaning; the digest covers its code, its settings, its weights and its libraries."""
         return self._version
 
-    def clean(self, frame: Frame) -> CleanedImage:
+    def clean(self, frame: Frame, on_optics: NDArray[np.bool_] | None = None) -> CleanedImage:
         """Return the frame with its debris filled and the mask; known pixels bit-identical.
 
         A frame without a known pixel stays as it is, wholly masked: nothing can be measured on it.
+
+        Args:
+            frame: to clean.
+            on_optics: (height, width) what is to be filled besides, for it shows the camera's own dirt.
         """
         mask = find_opaque_debris(frame.pixels, frame.um_per_pixel, self._limits)
+        if on_optics is not None:
+            mask = mask | on_optics
         fillable = mask.any() and not mask.all()
         method = f"{self._method.name} {self._version.digest[:12]}" if fillable else "none"
+        if fillable and on_optics is not None:
+            method += ", with dirt on the optics"
         filled = fill_holes(frame.pixels, mask, self._method, self._max_px) if fillable else frame.pixels
         return CleanedImage(frame.pixels, filled, mask, frame.um_per_pixel, method)
 

@@ -23,6 +23,7 @@ from qc_daemon.domain.spectrum import Scan
 from qc_daemon.domain.supervision import InstrumentEvent
 from qc_daemon.domain.waits import growing_waits
 from qc_daemon.line_watch import LineWatch
+from qc_daemon.optics_watch import OpticsWatch
 from qc_daemon.pipeline import Inspection, Judges, Station, glance, inspect_specimen
 from qc_daemon.references import renew_reference, take_tile_reference
 from qc_daemon.spectrometer_watch import SpectrometerWatch
@@ -57,6 +58,8 @@ class LineLoop:
         self._watch = SpectrometerWatch(self._spectrometer, clock, workplace.warm_up)
         self._camera = self._watched_camera()
         self._clock_watch = ClockWatch(clock)
+        care = workplace.optics_care
+        self._optics = OpticsWatch(care, alarms) if care is not None else None
 
     def stop(self) -> None:
         """Finish the inspection that is running and return from `run`."""
@@ -74,6 +77,8 @@ class LineLoop:
                 cannot be written or an inference worker out of restarts.
         """
         self._alarms.take_over()
+        if self._optics is not None:
+            self._optics.tell(self._work.judges.optics)
         self._catch_up()
         with self._camera or nullcontext():
             self._inspect_until_over()
@@ -121,8 +126,17 @@ class LineLoop:
     def _change_judges(self) -> None:
         judges, self._next_judges = self._next_judges, None
         if judges is not None:
-            self._work = replace(self._work, judges=judges)
-            self._catching_up.work_with(self._work)
+            self._take(replace(judges, optics=self._work.judges.optics))
+
+    def _take(self, judges: Judges) -> None:
+        self._work = replace(self._work, judges=judges)
+        self._catching_up.work_with(self._work)
+
+    def _watch_optics(self, inspection: Inspection) -> None:
+        if self._optics is not None:
+            judges = self._optics.seen(self._work.judges, inspection)
+            if judges is not self._work.judges:
+                self._take(judges)
 
     def _keep_reference(self, spectrometer: NirSpectrometer) -> None:
         """Read the white tile if a person says that it lies there, or if it is due and the line shows it."""
@@ -186,6 +200,7 @@ class LineLoop:
         self._judge_spectrometer(station.spectrometer)
         self._watch_camera()
         self._publish(inspection)
+        self._watch_optics(inspection)
 
     def _accepted_before(self, cue: Cue) -> int | None:
         """Return the number of a specimen that a restart made the line announce again."""

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qc_daemon.domain.calibration import CalibrationStanding
 from qc_daemon.domain.composition import Composition, FibreShare
@@ -18,6 +19,7 @@ from qc_daemon.domain.flat_field import FlatField, corrected, unfit
 from qc_daemon.domain.image import CleanedImage, Frame
 from qc_daemon.domain.inspection import Acquisition, Conclusion, ModelVersion, ReportFile, Specimen
 from qc_daemon.domain.judge_settings import JudgeSettings
+from qc_daemon.domain.optics import OpticsMask
 from qc_daemon.domain.ports import (
     Clock,
     CompositionPredictor,
@@ -59,6 +61,7 @@ class Judges:
 
     `transfer` makes spectra look like those of another unit before anything is inferred, if there is one;
     `flat_field` makes the light of a micrograph even before anything looks at it, if there is one;
+    `optics` says which pixels show dirt on the camera's optics, if that is known;
     `runtime` names what computes the networks, which decides whether an answer comes out bit for bit alike.
     """
 
@@ -75,6 +78,7 @@ class Judges:
     clock: Clock
     new_id: Callable[[], str]
     runtime: str = ""
+    optics: OpticsMask | None = None
 
     @property
     def settings(self) -> JudgeSettings:
@@ -188,7 +192,7 @@ def conclude(judges: Judges, acquisition: Acquisition, standing: CalibrationStan
         defects=defects,
         tolerance=judges.tolerance,
         verdict=judge(composition, acquisition.specimen.label, judges.tolerance, findings),
-        models=_models(judges),
+        models=_models(judges, acquisition.frame),
         software_version=judges.software_version,
         concluded_at=judges.clock.now(),
         infer_seconds=judges.clock.monotonic_s() - started_s,
@@ -259,7 +263,7 @@ def _uncleaned_shares(
     return judges.predictor.predict(spectrum, uncleaned).shares
 
 
-def _models(judges: Judges) -> tuple[ModelVersion, ...]:
+def _models(judges: Judges, frame: Frame | None) -> tuple[ModelVersion, ...]:
     models = [judges.cleaner.version, judges.predictor.version, judges.defect_detector.version]
     transfer, flat = judges.transfer, judges.flat_field
     if transfer is not None:
@@ -268,7 +272,16 @@ def _models(judges: Judges) -> tuple[ModelVersion, ...]:
     if flat is not None:
         name = f"{flat.camera.serial}, {flat.taken_at:%Y-%m-%d %H:%M:%S} UTC"
         models.append(ModelVersion("flat_field", name, flat.sha256))
+    if judges.optics is not None and _on_optics(judges, frame) is not None:
+        models.append(judges.optics.version)
     return tuple(models)
+
+
+def _on_optics(judges: Judges, frame: Frame | None) -> NDArray[np.bool_] | None:
+    """Return (height, width) where a frame shows dirt on the optics; None if it shows none that is known."""
+    optics = judges.optics
+    known = optics is not None and frame is not None and optics.fits(frame) and optics.mask.any()
+    return optics.mask if optics is not None and known else None
 
 
 def _as_photographed(cleaned: CleanedImage | None, frame: Frame | None) -> CleanedImage | None:
@@ -303,7 +316,7 @@ def _cleaned_image(
     if why_not is not None:
         return None, (Reason(ReasonCode.FLAT_FIELD_UNFIT, why_not),)
     even = replace(frame, pixels=corrected(frame.pixels, judges.flat_field)) if judges.flat_field else frame
-    cleaned = judges.cleaner.clean(even)
+    cleaned = judges.cleaner.clean(even, _on_optics(judges, frame))
     return cleaned, tuple(assess_cleaned(cleaned, judges.frame_limits))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from qc_daemon.domain.ports import InspectionStore, Line, MicroscopeCamera, NirSpectrometer, ReportWriter
 from qc_daemon.domain.spectrum import ReflectanceTile
 from qc_daemon.domain.warm_up import WarmUpLimits
+from qc_daemon.optics_watch import OpticsCare
 from qc_daemon.pipeline import Judges
 
 
@@ -23,7 +24,8 @@ class Workplace:
     """All that the line loop works with; each instrument is opened anew after its own losses.
 
     `requested_tile` returns the white tile once after a person said that it lies there, else None;
-    `warm_up` says when the spectrometer counts as warm.
+    `warm_up` says when the spectrometer counts as warm; `optics_care` is what it takes to watch the camera's
+    optics for dirt.
     """
 
     judges: Judges
@@ -34,6 +36,7 @@ class Workplace:
     open_camera: Callable[[], AbstractContextManager[MicroscopeCamera]] | None
     requested_tile: Callable[[], ReflectanceTile | None] = lambda: None
     warm_up: WarmUpLimits = field(default_factory=WarmUpLimits)
+    optics_care: OpticsCare | None = None
 
     @contextmanager
     def open_instruments(self) -> Iterator[Instruments]:

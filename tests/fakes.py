@@ -278,8 +278,8 @@ class FakeCleaner:
     def __init__(self, filled_share: float = 0.0) -> None:
         self._filled_share = filled_share
 
-    def clean(self, frame: Frame) -> CleanedImage:
-        mask = np.zeros(frame.pixels.shape[:2], bool)
+    def clean(self, frame: Frame, on_optics=None) -> CleanedImage:
+        mask = np.zeros(frame.pixels.shape[:2], bool) if on_optics is None else on_optics.copy()
         mask[: int(self._filled_share * len(mask))] = True
         return CleanedImage(frame.pixels, frame.pixels, mask, frame.um_per_pixel, "fake")
 

@@ -180,6 +180,21 @@ CATALOGUE: Mapping[str, AlarmKind] = {
             "check its cable and address",
         ),
     ),
+    "optics": AlarmKind(
+        Severity.WARNING,
+        None,
+        Wording(
+            "镜头有污物",
+            "多幅图像的同一位置总有遮挡：污物在镜头、窗口或传感器上，不在试样上",
+            "清洁物镜与窗口；约 30 次检测后报警自行结束",
+        ),
+        Wording(
+            "clean the optics",
+            "something lies at the same place in every micrograph, on lens, window or sensor and not on the "
+            "specimens; what it hides is filled",
+            "clean lens and window; the alarm ends by itself within some 30 inspections",
+        ),
+    ),
     "changed": AlarmKind(
         Severity.WARNING,
         None,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from qc_daemon.domain.arrays import frozen_array
 from qc_daemon.domain.image import Frame
+from qc_daemon.domain.inspection import ModelVersion
 from qc_daemon.domain.spectrum import InstrumentIdentity
 
 ROLE = "optics_dirt"  # among the models of a conclusion that it took part in
@@ -71,6 +72,11 @@ class OpticsMask:
         """Hash of everything that a conclusion depends on."""
         about = f"{self.camera_kind} {self.camera_serial} {self.mask.shape}"
         return hashlib.sha256(about.encode() + np.packbits(self.mask).tobytes()).hexdigest()
+
+    @property
+    def version(self) -> ModelVersion:
+        """How a conclusion names it among what it was drawn by."""
+        return ModelVersion(ROLE, f"{self.camera_serial}, {self.found_at:%Y-%m-%d %H:%M:%S} UTC", self.sha256)
 
     def fits(self, frame: Frame) -> bool:
         """Tell whether a frame is of this camera and size."""

@@ -4,6 +4,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from qc_daemon.domain.alarms import Alarm
 from qc_daemon.domain.calibration import (
     CalibrationStanding,
@@ -28,6 +31,7 @@ from qc_daemon.domain.inspection import (
 from qc_daemon.domain.label import DeclaredLabel
 from qc_daemon.domain.ledger import LedgerHead
 from qc_daemon.domain.line import Cue, LineHealth, NoVerdict, StationState
+from qc_daemon.domain.optics import OpticsDirt
 from qc_daemon.domain.reasons import Reason
 from qc_daemon.domain.spectrum import (
     InstrumentIdentity,
@@ -172,8 +176,25 @@ class ImageCleaner(Protocol):
         """What did the cleaning."""
         ...
 
-    def clean(self, frame: Frame) -> CleanedImage:
-        """Return the frame with its debris filled and the mask; known pixels bit-identical."""
+    def clean(self, frame: Frame, on_optics: NDArray[np.bool_] | None = None) -> CleanedImage:
+        """Return the frame with its debris filled and the mask; known pixels bit-identical.
+
+        Args:
+            frame: to clean.
+            on_optics: (height, width) what is to be filled besides, for it shows the camera's own dirt.
+        """
+        ...
+
+
+class OpticsDirtFinder(Protocol):
+    """Watches the frames of one camera and tells what never moves."""
+
+    def add(self, pixels: NDArray[np.uint8]) -> bool:
+        """Look at (height, width, 3) RGB; return whether it shows another view than the one before."""
+        ...
+
+    def find(self) -> OpticsDirt | None:
+        """Return what is on the optics; None if the frames are too few, or too alike, to tell."""
         ...
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,12 @@ from qc_daemon.config import Config
 from qc_daemon.domain.errors import CheckpointError, InputError, IntegrityError, Retired
 from qc_daemon.domain.inspection import Conclusion, ModelVersion
 from qc_daemon.domain.judge_settings import judge_settings
+from qc_daemon.domain.optics import OpticsMask
 from qc_daemon.domain.replay import Replay, compare
 from qc_daemon.pipeline import Judges, conclude
 from qc_daemon.wiring.archive import one_inspection
 from qc_daemon.wiring.model_choice import COMPOSITION, station_models
+from qc_daemon.wiring.optics import dirt_known_to
 from qc_daemon.wiring.station import decoders, open_judges
 
 if TYPE_CHECKING:
@@ -97,8 +100,20 @@ def nightly_replay(config: Config, alarms: Alarms) -> Callable[[], None]:
     return check
 
 
-def replay_one(reader: "SqlInspectionReader", number: int, judges: Judges) -> Replayed:
-    """Draw the current conclusion of an inspection again, by its own rule and settings."""
+def replay_one(
+    reader: "SqlInspectionReader",
+    number: int,
+    judges: Judges,
+    optics: Callable[[Sequence[ModelVersion]], OpticsMask | None] = lambda _: None,
+) -> Replayed:
+    """Draw the current conclusion of an inspection again, by its own rule and settings.
+
+    Args:
+        reader: of the station.
+        number: of the inspection.
+        judges: who draw it.
+        optics: what dirt on the optics a conclusion drawn by such models knew of.
+    """
     from storage.replay_cases import replay_case
 
     try:
@@ -108,7 +123,8 @@ def replay_one(reader: "SqlInspectionReader", number: int, judges: Judges) -> Re
     except IntegrityError as error:
         return Replayed(number, "", None, str(error))
     stored = case.conclusion
-    replayed = conclude(_judges_of(stored, judges), case.acquisition, case.standing)
+    knowing = replace(_judges_of(stored, judges), optics=optics(stored.models))
+    replayed = conclude(knowing, case.acquisition, case.standing)
     if replayed.models != stored.models:
         why = f"it was drawn by {_names(stored.models)}, here are {_names(replayed.models)}"
         return Replayed(number, stored.id, None, why)
@@ -147,7 +163,8 @@ def _replay(config: Config, reader: "SqlInspectionReader", numbers: Sequence[int
             results += [Replayed(number, "", None, why) for number in group]
             continue
         with open_judges(config, folder) as judges:
-            results += [replay_one(reader, number, judges) for number in group]
+            optics = partial(dirt_known_to, config)
+            results += [replay_one(reader, number, judges, optics) for number in group]
     return sorted(results, key=lambda one: one.number)
 
 

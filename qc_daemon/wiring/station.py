@@ -6,6 +6,7 @@ Heavy packages are imported where they are used, so that a command starts at onc
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from qc_daemon.wiring.calibration_settings import configured_transfer, reference
 from qc_daemon.wiring.cameras import camera_of, flat_field
 from qc_daemon.wiring.cleaning import open_cleaner
 from qc_daemon.wiring.model_choice import chosen_checkpoint
+from qc_daemon.wiring.optics import known_dirt, optics_care
 from qc_daemon.wiring.spectrometers import scan_decoders, spectrometer_of
 from qc_daemon.wiring.templates import templates_in_use
 from qc_daemon.workplace import Instruments, Workplace
@@ -66,7 +68,7 @@ def open_workplace(
         opening = pool.submit(stack.enter_context, open_judges(config, config.judgement.checkpoint))
         writer = stack.enter_context(_certificate_writer(config, store))
         line = stack.enter_context(closed_line)
-        judges = opening.result()
+        judges = replace(opening.result(), optics=known_dirt(config))
         yield Workplace(
             judges=judges,
             store=store,
@@ -76,6 +78,7 @@ def open_workplace(
             open_camera=camera_opener(config, line),
             requested_tile=tile_on_request(config, line),
             warm_up=_warm_up_limits(config),
+            optics_care=optics_care(config, judges.flat_field),
         )
 
 
@@ -85,6 +88,7 @@ def _import_models() -> None:
     import models.defect_detector
     import models.filling_methods
     import models.image_cleaner
+    import models.optics_dirt
     import models.runtimes.onnx
     import models.runtimes.worker  # noqa: F401
 
