@@ -99,10 +99,22 @@ def corrected(pixels: NDArray[np.uint8], flat: FlatField) -> NDArray[np.uint8]:
     Pixels that got less than a tenth of the mean light stay as they were.
     """
     light = flat.white - flat.dark
-    mean = light.mean(axis=(0, 1))
-    usable = light > MIN_LIGHT_SHARE * mean
-    gain = np.where(usable, mean / np.where(usable, light, 1.0), 1.0)
-    even = (pixels - np.where(usable, flat.dark, 0.0)) * gain
+    return divided(pixels, light, np.where(lit(light), flat.dark, 0.0))
+
+
+def lit(light: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return (height, width, 3) where the light of a white view is enough to divide by."""
+    enough: NDArray[np.bool_] = light > MIN_LIGHT_SHARE * light.mean(axis=(0, 1))
+    return enough
+
+
+def divided(
+    pixels: NDArray[np.uint8], light: NDArray[np.float32], dark: NDArray[np.float32] | float = 0.0
+) -> NDArray[np.uint8]:
+    """Return (height, width, 3) pixels divided by the light of a white view, where there is enough of it."""
+    usable = lit(light)
+    gain = np.where(usable, light.mean(axis=(0, 1)) / np.where(usable, light, 1.0), 1.0)
+    even = (pixels - dark) * gain
     levels: NDArray[np.uint8] = np.clip(np.rint(even), 0, 255).astype(np.uint8)
     return levels
 

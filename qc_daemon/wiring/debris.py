@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from models.folder_work import FolderWork
+    from models.folder_detection import FolderDetection
 
 
-def folder_detector(images: Path, out: Path) -> "FolderWork":
+def folder_detector(images: Path, out: Path, blank: Path | None, *, moved: bool) -> "FolderDetection":
     """Return what looks for debris in a folder of pictures."""
     # Heavy packages are imported where they are used, so that a command starts at once.
     from instruments.camera.image_codec import decode_image
-    from models.folder_detection import folder_detection
+    from models.folder_detection import FolderDetection
 
-    return folder_detection(images, out, decode_image)
+    return FolderDetection(images, out, decode_image, moved=moved, blank=blank)
