@@ -90,6 +90,10 @@ DEBRIS_NOTE = Words(
     "原始图像；红线内为杂质，已用 {method} 填补，占视场 {percent:.1f} %。",
     "Image as taken; outlined in red: debris, filled by {method}, {percent:.1f} % of the field.",
 )
+UNCLEANED = Words(
+    "若不填补：{shares}（最多相差 {most:.1f} 个百分点）。",
+    "Had nothing been filled: {shares} (at most {most:.1f} pp apart).",
+)
 NO_DEBRIS_NOTE = Words("原始图像；未发现杂质，未作填补。", "Image as taken; no debris found, nothing filled.")
 REGIONS_NOTE = Words("白色方框：对结果影响最大的区域。", "White squares: regions that move the answer most.")
 NO_MICROGRAPH = Words("没有可用的显微图像。", "No usable micrograph.")

@@ -6,15 +6,18 @@ template that is edited later changes nothing until it was tried too.
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from qc_daemon.domain.errors import InputError, ReportFailed
 from reports.certificate import certificate_sheet
 from reports.content import certificate_content
-from reports.golden import golden_inspection
-from reports.renderer import render_apart
-from reports.typesetting import SHIPPED_TEMPLATES
+from reports.daily_report import daily_sheet
+from reports.golden import bare_inspection, golden_inspection
+from reports.golden_periods import bare_day, bare_lot, golden_day, golden_lot
+from reports.lot_report import lot_sheet
+from reports.render_process import RenderProcess
+from reports.typesetting import SHIPPED_TEMPLATES, Sheet
 
 _KB = 1000
 # A logo goes into each certificate; a font only as far as its letters are used.
@@ -25,12 +28,12 @@ _TRIAL_NUMBER = 1
 
 
 def try_templates(folder: Path, kept: Path, timeout_s: float) -> Path:
-    """Lay out the golden inspection with a factory's templates; return where they are kept if it went well.
+    """Lay made-up reports of each kind out with a factory's templates; return where these are kept.
 
     Args:
         folder: the factory's files.
         kept: where templates that were tried well are kept.
-        timeout_s: how long the layout may take.
+        timeout_s: how long the layout of each may take.
 
     Raises:
         InputError: a file is too large or of no use; one line with its name and what was expected.
@@ -59,6 +62,20 @@ def last_good(kept: Path) -> Path:
         return SHIPPED_TEMPLATES
     good = [path for path in kept.iterdir() if not path.name.startswith(".")]
     return max(good, key=lambda path: path.stat().st_mtime, default=SHIPPED_TEMPLATES)
+
+
+def forget_if_broken(kept: Path, timeout_s: float) -> None:
+    """Forget the newest templates that were tried well if they can no longer be laid out.
+
+    A new version of this software may say things to a template in another way than they expect.
+    """
+    good = last_good(kept)
+    if good == SHIPPED_TEMPLATES:
+        return
+    try:
+        _lay_out(good, timeout_s)
+    except ReportFailed:
+        shutil.rmtree(good)
 
 
 def keep_only(target: Path) -> None:
@@ -96,9 +113,23 @@ def _digest(files: Mapping[str, bytes]) -> str:
 
 
 def _lay_out(templates: Path, timeout_s: float) -> None:
-    acquisition, conclusion, around = golden_inspection()
-    content = certificate_content(_TRIAL_NUMBER, acquisition, conclusion, "Trial", around)
+    process = RenderProcess(timeout_s)
     try:
-        render_apart(certificate_sheet(content, "both", templates), timeout_s)
+        for sheet in _trial_sheets(templates):
+            process.typeset(sheet)
     except ReportFailed as error:
         raise ReportFailed(f"templates of the factory: {error}") from error
+    finally:
+        process.close()
+
+
+def _trial_sheets(templates: Path) -> Iterator[Sheet]:
+    """Yield each kind of report, full and with nothing that it can do without."""
+    for inspection in (golden_inspection(), bare_inspection()):
+        acquisition, conclusion, around = inspection
+        content = certificate_content(_TRIAL_NUMBER, acquisition, conclusion, "Trial", around)
+        yield certificate_sheet(content, "both", templates)
+    for lot in (golden_lot(), bare_lot()):
+        yield lot_sheet(lot, "both", templates)
+    for day in (golden_day(), bare_day()):
+        yield daily_sheet(day, "both", templates)

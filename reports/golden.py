@@ -3,6 +3,7 @@
 What can be laid out with it can be laid out with what a line measures.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import cv2
@@ -14,6 +15,7 @@ from qc_daemon.domain.image import CleanedImage, Frame
 from qc_daemon.domain.inspection import Acquisition, Conclusion, Defect, ModelVersion, Specimen
 from qc_daemon.domain.label import parse_label
 from qc_daemon.domain.ledger import LedgerHead
+from qc_daemon.domain.reasons import Reason, ReasonCode
 from qc_daemon.domain.rules import TOLERANCES
 from qc_daemon.domain.spectrum import (
     VIRTUAL_SERIAL,
@@ -23,19 +25,30 @@ from qc_daemon.domain.spectrum import (
     ScanSettings,
     WhiteReference,
 )
-from qc_daemon.domain.surroundings import CheckState, InspectedPosition, SignedBy, Surroundings
+from qc_daemon.domain.surroundings import (
+    NOTHING_KNOWN,
+    CheckState,
+    InspectedPosition,
+    SignedBy,
+    Surroundings,
+)
 from qc_daemon.domain.verdict import Outcome, judge
 
 _AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _NANO = InstrumentIdentity("nirscan-nano", "NIRscan Nano", VIRTUAL_SERIAL, "1.0")
 _CAMERA = InstrumentIdentity("folder", "Images", "golden", "1.0")
-_LABEL = "cotton 50 polyester 30 nylon 10 wool 6 acrylic 4"
-_SHARES = (
+GOLDEN_LABEL = parse_label("cotton 50 polyester 30 nylon 10 wool 6 acrylic 4")
+GOLDEN_SHARES = (
     FibreShare("cotton", 47.0, 44.0, 50.0),
     FibreShare("polyester", 33.0, 29.0, 37.0),
     FibreShare("nylon", 11.0, 8.0, 14.0),
     FibreShare("wool", 5.5, 3.0, 8.0),
     FibreShare("acrylic", 3.5, 1.0, 6.0),
+)
+_UNCLEANED = (
+    FibreShare("cotton", 46.0, 43.0, 49.0),
+    FibreShare("polyester", 34.0, 30.0, 38.0),
+    *GOLDEN_SHARES[2:],
 )
 _WAVELENGTH_NM = np.linspace(900.0, 1700.0, 160)
 
@@ -46,10 +59,25 @@ def golden_inspection() -> tuple[Acquisition, Conclusion, Surroundings]:
     return acquisition, _conclusion(acquisition), _surroundings()
 
 
-def _acquisition() -> Acquisition:
-    specimen = Specimen(
-        "SPECIMEN-2026-0001-OF-A-LONG-NAME", "LOT-2026-01", "ROLL-7", 12.5, parse_label(_LABEL)
+def bare_inspection() -> tuple[Acquisition, Conclusion, Surroundings]:
+    """Return an inspection without all that a certificate can do without: image, reference, label, shares."""
+    acquisition = _acquisition()
+    specimen = Specimen("S", "", "", 0.0, None)
+    bare = replace(acquisition, specimen=specimen, white=None, camera_expected=False, frame=None)
+    rule = TOLERANCES["GB/T 29862-2013"]
+    conclusion = replace(
+        _conclusion(acquisition),
+        composition=None,
+        cleaned=None,
+        defects=(),
+        verdict=judge(None, None, rule, (Reason(ReasonCode.NO_REFERENCE),)),
+        uncleaned=(),
     )
+    return bare, conclusion, NOTHING_KNOWN
+
+
+def _acquisition() -> Acquisition:
+    specimen = Specimen("SPECIMEN-2026-0001-OF-A-LONG-NAME", "LOT-2026-01", "ROLL-7", 12.5, GOLDEN_LABEL)
     white = WhiteReference(
         "00000000-0000-7000-8000-000000000001", "tile", "WHITE-1", _scan(0.0),
         np.ones(len(_WAVELENGTH_NM)), _NANO, _AT - timedelta(minutes=20),
@@ -101,7 +129,7 @@ def _conclusion(acquisition: Acquisition) -> Conclusion:
     edges = np.linspace(900.0, 1700.0, 17)
     kept = np.ones((3, 3), np.bool_)
     evidence = Evidence(kept.astype(np.float32), kept, edges, np.full(16, 1 / 16, np.float32))
-    composition = Composition(_SHARES, "cotton", 0.5, 1.0, "conventional regain", 0.9, evidence)
+    composition = Composition(GOLDEN_SHARES, "cotton", 0.5, 1.0, "conventional regain", 0.9, evidence)
     rule = TOLERANCES["GB/T 29862-2013"]
     return Conclusion(
         id="00000000-0000-7000-8000-000000000003",
@@ -117,6 +145,7 @@ def _conclusion(acquisition: Acquisition) -> Conclusion:
         software_version="0",
         concluded_at=_AT + timedelta(seconds=2),
         infer_seconds=0.2,
+        uncleaned=_UNCLEANED,
     )
 
 

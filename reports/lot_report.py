@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from qc_daemon.domain.composition import FibreShare
 from qc_daemon.domain.label import DeclaredLabel
 from qc_daemon.domain.period_records import LotInspection, LotRecord
 from qc_daemon.domain.rules import Tolerance
@@ -20,14 +19,13 @@ from reports.provenance import Fact, rule_text, utc
 from reports.reason_wording import reason_sentence
 from reports.roll_map import roll_map
 from reports.seal import PLACEHOLDER
-from reports.shares import ShareLine, share_line, status_by_fibre
+from reports.shares import ShareLine, named_shares, share_line, status_by_fibre
 from reports.typesetting import SHIPPED_TEMPLATES, Sheet
-from reports.wording import COMMA, LANGUAGES, OUTCOMES, Language, fibre_name, term
+from reports.wording import LANGUAGES, OUTCOMES, Language, term
 
 RECORD_NAME = "report.json"
 LOT_SCHEMA = "textile-qc-lot/1"
 _NOTHING = "—"
-_NAMED_PERCENT = 1.5  # smaller shares are left out of a line of many
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,15 +163,6 @@ def _inspection(one: LotInspection, language: Language) -> Mapping[str, str]:
         "verdict": _outcome(figures.verdict, language),
         "outcome": figures.verdict.outcome.value,
     }
-
-
-def named_shares(shares: Sequence[FibreShare], language: Language) -> str:
-    """Return the shares worth naming in a line of many, the largest first."""
-    named = sorted((one for one in shares if one.percent >= _NAMED_PERCENT), key=lambda one: -one.percent)
-    return (
-        COMMA.of(language).join(f"{fibre_name(one.fibre, language)} {one.percent:.1f}" for one in named)
-        or _NOTHING
-    )
 
 
 def _outcome(verdict: Verdict, language: Language) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 
-from qc_daemon.domain.composition import Composition
+from qc_daemon.domain.composition import Composition, FibreShare
 from qc_daemon.domain.image import CleanedImage
 from qc_daemon.domain.inspection import Acquisition, Conclusion, Defect
 from qc_daemon.domain.reasons import ReasonCode
@@ -24,7 +24,15 @@ from reports.provenance import (
     signature_lines,
 )
 from reports.reason_wording import reason_sentence
-from reports.shares import JudgedShares, ShareLine, as_judged, share_lines
+from reports.shares import (
+    JudgedShares,
+    ShareLine,
+    as_judged,
+    largest_difference_pp,
+    named_shares,
+    share_lines,
+    uncleaned_as_judged,
+)
 from reports.wording import COMMA, OUTCOMES, SEPARATOR, Language, fibre_name, term
 
 _LISTED_DEFECTS = 12  # more of them would push the provenance off the page
@@ -92,7 +100,10 @@ def certificate_page(
         shares_notes=tuple(_shares_notes(composition, judged, conclusion.tolerance, language)),
         reasons=tuple(reason_sentence(reason, language) for reason in verdict.reasons),
         spectrum_note=_spectrum_note(spectrum, composition, language),
-        micrograph_notes=tuple(_micrograph_notes(conclusion, surroundings, language)),
+        micrograph_notes=(
+            *_micrograph_notes(conclusion, surroundings, language),
+            *_uncleaned_note(judged, uncleaned_as_judged(conclusion, label), language),
+        ),
         defects=tuple(_defects(conclusion, surroundings, language)),
         defects_listed=min(len(conclusion.defects), _LISTED_DEFECTS),
         instruments=tuple(instrument_facts(acquisition, surroundings, language)),
@@ -168,6 +179,15 @@ def _debris_note(image: CleanedImage, language: Language) -> str:
     if not image.debris_mask.any():
         return wording.NO_DEBRIS_NOTE.of(language)
     return wording.DEBRIS_NOTE.of(language).format(method=image.method, percent=image.filled_percent)
+
+
+def _uncleaned_note(
+    judged: JudgedShares | None, uncleaned: Sequence[FibreShare], language: Language
+) -> Iterator[str]:
+    if judged is not None and uncleaned:
+        yield wording.UNCLEANED.of(language).format(
+            shares=named_shares(uncleaned, language), most=largest_difference_pp(uncleaned, judged.shares)
+        )
 
 
 def _defects(conclusion: Conclusion, surroundings: Surroundings, language: Language) -> Iterator[str]:

@@ -7,10 +7,10 @@ from typing import Any
 from qc_daemon.domain.composition import FibreShare
 from qc_daemon.domain.reasons import Reason, ReasonCode
 from qc_daemon.domain.verdict import Outcome
-from reports.lot_report import named_shares
 from reports.provenance import utc
 from reports.read_back import Expected, moment, said
 from reports.reason_wording import reason_sentence
+from reports.shares import named_shares
 from reports.wording import OUTCOMES, Language, fibre_name, term
 
 _NOTHING = "—"

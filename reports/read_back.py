@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from qc_daemon.domain.composition import UNKNOWN
+from qc_daemon.domain.composition import UNKNOWN, FibreShare
 from qc_daemon.domain.reasons import Reason, ReasonCode
 from qc_daemon.domain.verdict import Outcome
 from reports.fonts import printable
 from reports.provenance import utc
 from reports.reason_wording import reason_sentence
+from reports.shares import named_shares
 from reports.wording import OUTCOMES, Language, fibre_name, term
 
 _SHOWN_DEFECTS = 12  # as many as a page lists
@@ -59,6 +60,9 @@ def expected_texts(record: dict[str, Any], language: Language) -> Iterator[Expec
         yield said(
             f"defect {number}", f"{number}. {term(defect['kind'], language)}", f"{defect['area_mm2']:.3g} mm²"
         )
+    if uncleaned := conclusion.get("uncleaned"):  # certificates of before have none
+        shares = [FibreShare(**share) for share in uncleaned]
+        yield said("shares without cleaning", named_shares(shares, language))
     yield from _hashes(record)
 
 

@@ -15,7 +15,7 @@ from qc_daemon.domain.image import Frame
 from qc_daemon.domain.inspection import Acquisition, Conclusion
 from qc_daemon.domain.spectrum import Scan, Spectrum, WhiteReference, absorbance_spectrum, same_axis
 from qc_daemon.domain.surroundings import Surroundings
-from reports.shares import as_judged
+from reports.shares import as_judged, uncleaned_as_judged
 
 SCHEMA = "textile-qc-certificate/1"
 ATTACHMENT_NAME = "certificate.json"
@@ -35,7 +35,8 @@ def certificate_record(
         "simulated": acquisition.spectrometer.simulated,
         "number": number,
         "acquisition": _acquisition(acquisition),
-        "conclusion": _conclusion(conclusion) | {"judged": _judged(acquisition, conclusion)},
+        "conclusion": _conclusion(conclusion)
+        | {"judged": _judged(acquisition, conclusion), "uncleaned": _uncleaned(acquisition, conclusion)},
         "surroundings": _surroundings(surroundings),
     }
     return json.dumps(record, ensure_ascii=False, allow_nan=False).encode()
@@ -166,6 +167,11 @@ def _judged(acquisition: Acquisition, conclusion: Conclusion) -> dict[str, Any] 
     """Return the shares as the rule counts them, which the pages show and the reasons speak of."""
     composition, label = conclusion.composition, acquisition.specimen.label
     return asdict(as_judged(composition, label, conclusion.tolerance)) if composition else None
+
+
+def _uncleaned(acquisition: Acquisition, conclusion: Conclusion) -> list[dict[str, Any]]:
+    """Return the shares had nothing been filled, counted like the judged ones; empty if nothing was."""
+    return [asdict(share) for share in uncleaned_as_judged(conclusion, acquisition.specimen.label)]
 
 
 def _composition(composition: Composition) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """The table of shares: label, measured share, interval and tolerance of every fibre."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qc_daemon.domain.composition import Composition, FibreShare
+from qc_daemon.domain.inspection import Conclusion
 from qc_daemon.domain.label import DeclaredLabel
 from qc_daemon.domain.mass_basis import compared_basis, conversion_obstacle
 from qc_daemon.domain.reasons import ReasonCode
@@ -11,9 +12,10 @@ from qc_daemon.domain.rules import Tolerance
 from qc_daemon.domain.verdict import Verdict, judged_shares
 from reports import certificate_wording as wording
 from reports.charts import ShareBar, share_bar
-from reports.wording import Language, fibre_name
+from reports.wording import COMMA, Language, fibre_name
 
 _NOTHING = "—"
+_NAMED_PERCENT = 1.5  # smaller shares are left out of a line of many
 
 # How a share lies in its tolerance: the symbol at the end of its row.
 _STATUS: Mapping[ReasonCode, str] = {
@@ -58,6 +60,15 @@ def as_judged(composition: Composition, label: DeclaredLabel | None, tolerance: 
     return JudgedShares(judged_shares(composition, label, tolerance), basis)
 
 
+def uncleaned_as_judged(conclusion: Conclusion, label: DeclaredLabel | None) -> tuple[FibreShare, ...]:
+    """Return the shares had no debris been filled, counted like those that were judged; () if none was."""
+    composition = conclusion.composition
+    if composition is None or not conclusion.uncleaned:
+        return ()
+    uncleaned = replace(composition, shares=conclusion.uncleaned)
+    return as_judged(uncleaned, label, conclusion.tolerance).shares
+
+
 def share_lines(
     shares: Sequence[FibreShare],
     label: DeclaredLabel | None,
@@ -75,6 +86,21 @@ def share_lines(
     for fibre, share in rows:
         percent = label.percent_of(fibre) if label else None
         yield share_line(fibre, share, percent, tolerance, status.get(fibre, ""), language)
+
+
+def named_shares(shares: Sequence[FibreShare], language: Language) -> str:
+    """Return the shares worth naming in a line of many, the largest first."""
+    named = sorted((one for one in shares if one.percent >= _NAMED_PERCENT), key=lambda one: -one.percent)
+    return (
+        COMMA.of(language).join(f"{fibre_name(one.fibre, language)} {one.percent:.1f}" for one in named)
+        or _NOTHING
+    )
+
+
+def largest_difference_pp(shares: Sequence[FibreShare], others: Sequence[FibreShare]) -> float:
+    """Return how far two compositions are apart in the fibre in which they are furthest; 0 of nothing."""
+    percent = {share.fibre: share.percent for share in others}
+    return max((abs(share.percent - percent.get(share.fibre, 0.0)) for share in shares), default=0.0)
 
 
 def status_by_fibre(verdict: Verdict) -> Mapping[str, str]:

@@ -26,8 +26,9 @@ def templates_in_use(config: Config) -> Path:
 
 
 def adopt_templates(config: Config) -> str:
-    """Try the factory's templates and use them from now on; "" or why the last good ones stay in use."""
-    from reports.factory_templates import keep_only, try_templates
+    """Try the factory's templates and use them from now on; "" or why not, and which are in use instead."""
+    from reports.factory_templates import forget_if_broken, keep_only, try_templates
+    from reports.typesetting import SHIPPED_TEMPLATES
 
     folder = config.report.template_folder
     if folder is None:
@@ -35,8 +36,11 @@ def adopt_templates(config: Config) -> str:
     try:
         keep_only(try_templates(folder, _kept(config), _TRIAL_LIMIT_S))
     except QcError as error:
-        log.warning("templates refused; the last good ones stay in use", error=str(error))
-        return str(error)
+        forget_if_broken(_kept(config), _TRIAL_LIMIT_S)
+        shipped = templates_in_use(config) == SHIPPED_TEMPLATES
+        used = "those of this software are in use" if shipped else "the last good ones stay in use"
+        log.warning(f"templates refused; {used}", error=str(error))
+        return f"{error}; {used}"
     return ""
 
 
@@ -60,7 +64,7 @@ def look_at_templates(config: Config) -> str:
     assert folder is not None, "only a configured folder is looked at"
     with tempfile.TemporaryDirectory() as scratch:
         try_templates(folder, Path(scratch), _TRIAL_LIMIT_S)
-    return f"{folder}: the golden inspection can be laid out"
+    return f"{folder}: certificate, report of a lot and report of a day can be laid out"
 
 
 def _kept(config: Config) -> Path:

@@ -9,7 +9,7 @@ from pypdf import PdfReader
 from qc_daemon.domain.errors import InputError, ReportFailed
 from reports.certificate import certificate_sheet
 from reports.content import certificate_content
-from reports.factory_templates import keep_only, last_good, try_templates
+from reports.factory_templates import forget_if_broken, keep_only, last_good, try_templates
 from reports.typesetting import SHIPPED_TEMPLATES, typeset
 
 HOUSE = (SHIPPED_TEMPLATES / "house.typ").read_text()
@@ -74,6 +74,37 @@ def test_an_error_is_told_with_file_and_line_and_the_last_good_templates_stay(fo
         try_templates(folder, tmp_path / "kept", 30.0)
     assert "\n" not in str(failed.value)
     assert last_good(tmp_path / "kept") == good
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        ("lot.typ", "heading-line(heads.rolls)", "heading-line(heads.bolts)", r"lot\.typ, line \d+: .*bolts"),
+        ("daily.typ", "page.references", "page.refs", r"daily\.typ, line \d+: .*refs"),
+        ("look.typ", "plot.smooth.len()", "plot.smoothed.len()", r"look\.typ, line \d+: .*smoothed"),
+        ("certificate.typ", "if content.micrograph != none { ", "if true { ", r"certificate\.typ, line \d+"),
+        ("daily.typ", "if content.p_chart != none {", "if true {", r"(look|daily)\.typ, line \d+"),
+    ],
+    ids=["lot", "day", "chart of a day", "without an image", "without a chart"],
+)
+def test_reports_of_lots_and_days_and_bare_ones_are_tried_too(folder, tmp_path, name, old, new, said):
+    text = (SHIPPED_TEMPLATES / name).read_text()
+    assert old in text
+    (folder / name).write_text(text.replace(old, new))
+    with pytest.raises(ReportFailed, match=said) as failed:
+        try_templates(folder, tmp_path / "kept", 30.0)
+    assert "\n" not in str(failed.value)
+
+
+def test_good_templates_of_before_that_this_version_cannot_lay_out_are_forgotten(folder, tmp_path):
+    edited(folder, name='"Good"')
+    good = try_templates(folder, tmp_path / "kept", 30.0)
+    forget_if_broken(tmp_path / "kept", 30.0)
+    assert last_good(tmp_path / "kept") == good
+    certificate = good / "certificate.typ"
+    certificate.write_text(certificate.read_text().replace("picture.svg", "picture.jpeg"))
+    forget_if_broken(tmp_path / "kept", 30.0)
+    assert last_good(tmp_path / "kept") == SHIPPED_TEMPLATES
 
 
 def test_a_template_that_never_ends_is_stopped_and_told(folder, tmp_path):
