@@ -25,7 +25,7 @@ from pysqlite3 import dbapi2
 from qc_daemon.domain.image import Frame
 from qc_daemon.domain.inspection import Acquisition, Specimen
 from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, ScanConditions, ScanSettings
-from storage.database import database_url
+from storage.database_url import database_url
 from storage.inspection_store import SqlInspectionStore, open_store
 from storage.questions import QUESTIONS
 from storage.schema import upgrade

@@ -21,12 +21,12 @@ from pysqlite3 import dbapi2
 
 from benchmarks.storage import fill
 from storage.blobs import BlobStore
-from storage.database import open_writer
 from storage.facts import content_sha256
 from storage.fsck import check_station
 from storage.ledger import begin_ledger
 from storage.ledger_check import check_ledger
 from storage.ledger_coverage import COVERED
+from storage.sqlite_file import SqliteFile
 
 _LIMIT_S_PER_MILLION = 60.0
 _ROWS_OF_AN_INSPECTION = 11
@@ -65,7 +65,7 @@ def _station(database: Path, wanted: int) -> int:
                 " SELECT number, specimen, lot, roll, position_m, label_text, 0, NULL FROM acquisitions"
             )
         connection.execute("DELETE FROM ledger")
-    writer = open_writer(database)
+    writer = SqliteFile(database).open_writer()
     with writer.begin() as connection:
         begin_ledger(connection, datetime.now(UTC))
     writer.dispose()

@@ -23,9 +23,9 @@ from qc_daemon.config import Config, EmulatedLineSection
 from qc_daemon.domain.people import Role, secret_sha256
 from qc_daemon.settings.web import WebSection
 from qc_daemon.web.app import create_app
-from qc_daemon.wiring.station import decoders, open_store
+from qc_daemon.wiring.database import open_inspections, open_store
+from qc_daemon.wiring.lines import demo_config
 from qc_daemon.wiring.web import page_parts
-from storage.inspection_reader import open_inspections
 from storage.people import SqlPeopleBook
 
 _SECRET = "benchmark"
@@ -74,8 +74,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "station"
         _fill(folder, rows)
-        with open_inspections(folder, None, *decoders()) as reader:
-            config = Config(station={"folder": folder}, emulated_line=EmulatedLineSection(), web=WebSection())
+        config = Config(station={"folder": folder}, emulated_line=EmulatedLineSection(), web=WebSection())
+        with open_inspections(config) as reader:
             assert config.web is not None
             parts = page_parts(config, config.web, reader, SystemClock())
             client = TestClient(
@@ -88,7 +88,7 @@ def main() -> None:
 
 def _fill(folder: Path, rows: int) -> None:
     now = SystemClock().now()
-    with open_store(folder) as store:
+    with open_store(demo_config(folder)) as store:
         people = SqlPeopleBook(store.reading, store.transaction)
         people.add_person("bench", Role.QA, "none", "bench", now)
         people.open_session("bench", secret_sha256(_SECRET), now, now.replace(year=now.year + 1))

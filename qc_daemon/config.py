@@ -37,6 +37,7 @@ from qc_daemon.settings.plant import PlantSection
 from qc_daemon.settings.report import ReportSection
 from qc_daemon.settings.retention import RetentionSection
 from qc_daemon.settings.sampling import SamplingSection
+from qc_daemon.settings.storage import StorageSection
 from qc_daemon.settings.web import WebSection
 
 DEFAULT_FILE = Path("qc.toml")
@@ -299,6 +300,7 @@ class Config(BaseSettings):
     )
 
     station: StationSection = StationSection()
+    storage: StorageSection | None = None
     spectrometer: SpectrometerSection | None = None
     camera: CameraSection | None = None
     emulated_line: EmulatedLineSection | None = None

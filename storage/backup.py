@@ -16,11 +16,13 @@ from pysqlite3 import dbapi2
 
 from qc_daemon.domain.errors import InputError, IntegrityError, StoreUnavailable
 from storage.blobs import BlobStore
-from storage.database import database_url, one_line_errors, read_only_uri
+from storage.database import one_line_errors
+from storage.database_url import database_url
 from storage.durable_files import flush_folder
 from storage.fsck import FsckReport, check_station
 from storage.retention_rows import gone_blobs
 from storage.schema import upgrade
+from storage.sqlite_file import SqliteFile, read_only_uri
 from storage.station_folder import StationFolder, StationLock
 
 _PAGES_AT_ONCE = 2000
@@ -125,7 +127,7 @@ def _copy_station(source: StationFolder, target: StationFolder, copied: _Copied)
         path.unlink()  # of an earlier backup; it has come into the database since
     _copy_new(source.quarantine, target.quarantine, copied)
     _copy_new(source.blobs, target.blobs, copied)
-    for sha256 in gone_blobs(target.database):
+    for sha256 in gone_blobs(SqliteFile(target.database)):
         BlobStore(target.blobs).path_of(sha256).unlink(missing_ok=True)
     for path in sorted(source.path.iterdir()):
         if not path.name.startswith(_NOT_COPIED) and path.resolve() != target.path.resolve():
@@ -137,7 +139,7 @@ def _copy_database(source: Path, target: Path) -> None:
     unfinished = target.with_name(target.name + _UNFINISHED)
     unfinished.unlink(missing_ok=True)
     with (
-        one_line_errors(source),
+        one_line_errors(SqliteFile(source)),
         closing(dbapi2.connect(read_only_uri(source), uri=True)) as reading,
         closing(dbapi2.connect(unfinished)) as writing,
     ):

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from qc_daemon.domain.errors import InputError, IntegrityError, StoreUnavailable
 from storage.blobs import BlobStore
-from storage.database import database_path, database_url, one_line_errors, open_reader
+from storage.database import Database, one_line_errors
+from storage.database_url import database_of, database_url
 from storage.facts import AcquisitionFacts
 from storage.fsck_rows import RowCheck, check_rows
 from storage.journal import EntryName, read_entry
@@ -75,7 +76,7 @@ def check_station(folder: Path, url: str | None = None) -> FsckReport:
     files = _Files()
     _check_journal(station, files)
     _list_quarantine(station, files)
-    rows = _check_database(database_path(url or database_url(station.database)), files)
+    rows = _check_database(database_of(url or database_url(station.database)), files)
     if rows is not None:
         _check_whereabouts(files, rows)
         _check_reports(folder, rows, files)
@@ -118,12 +119,12 @@ def _list_quarantine(station: StationFolder, files: _Files) -> None:
             files.problems.append(str(error))
 
 
-def _check_database(path: Path, files: _Files) -> RowCheck | None:
+def _check_database(database: Database, files: _Files) -> RowCheck | None:
     try:
-        require_newest_schema(path)
-        reader = open_reader(path)
+        require_newest_schema(database)
+        reader = database.open_reader()
         try:
-            with one_line_errors(path), Session(reader) as session:
+            with one_line_errors(database), Session(reader) as session:
                 return check_rows(session)
         finally:
             reader.dispose()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Row, Select, func, select, text
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
 
 from qc_daemon.domain.composition import Evidence
@@ -18,6 +18,7 @@ from storage.acquisition_rows import facts_from, identity_of, label_from, refere
 from storage.conclusion_rows import composition_from, tolerance_of, verdict_from
 from storage.correction_tables import CorrectionRow
 from storage.corrections import corrected_label
+from storage.dialects import database_problems
 from storage.ground_tables import ConclusionGroundRow
 from storage.journal_entry import facts_sha256
 from storage.open_work import Need, open_work
@@ -88,7 +89,7 @@ class _Judged:
 def check_rows(session: Session) -> RowCheck:
     """Check the database file, then every acquisition, reference, conclusion and report row."""
     check = RowCheck()
-    check.problems += _file_problems(session)
+    check.problems += [f"database: {problem}" for problem in database_problems(session.connection())]
     for number, sha256 in session.execute(select(AcquisitionRow.number, AcquisitionRow.facts_sha256)):
         check.numbers[number] = sha256
     for part in (_check_acquisitions, _check_references, _check_calibration, _check_conclusions):
@@ -104,14 +105,6 @@ def check_rows(session: Session) -> RowCheck:
     )
     check.reports += [StoredReport(*row) for row in session.execute(reports.order_by(ReportRow.sequence))]
     return check
-
-
-def _file_problems(session: Session) -> Iterator[str]:
-    for line in session.scalars(text("PRAGMA integrity_check")):
-        if line != "ok":
-            yield f"database: {line}"
-    for table, row, target, _ in session.execute(text("PRAGMA foreign_key_check")):
-        yield f"database: row {row} of {table} points at a row of {target} that does not exist"
 
 
 def _check_acquisitions(session: Session, check: RowCheck) -> None:

@@ -4,15 +4,16 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from pysqlite3 import dbapi2
 
 from qc_daemon.domain.errors import InputError
-from storage.database import database_path, one_line_errors, read_only_uri, require_safe_sqlite
+from storage.database import one_line_errors
+from storage.database_url import database_of
 from storage.schema import require_newest_schema
+from storage.sqlite_file import SqliteFile, read_only_uri, require_safe_sqlite
 
 Value = str | int | float | bytes | None
 
@@ -40,29 +41,44 @@ def run_query(
 ) -> QueryResult:
     """Answer one SELECT (or WITH … SELECT); the connection can do nothing else.
 
-    `parameters` fill in the names after a colon that the SQL has.
+    `parameters` fill in the names after a colon that the SQL has. Moments are ISO-8601 texts in the
+    answer of either kind of database.
 
     Raises:
         InputError: the SQL cannot be read, would change something, or took too long.
         StoreUnavailable: the database does not exist, does not answer or has another schema.
     """
-    path = database_path(url)
-    require_newest_schema(path)
-    with one_line_errors(path), closing(_open_for_reading(path)) as connection:
+    database = database_of(url)
+    require_newest_schema(database)
+    with one_line_errors(database):
+        if isinstance(database, SqliteFile):
+            columns, rows = _ask(database, sql, time_limit_s, row_limit + 1, parameters)
+        else:
+            from storage.postgres import PostgresDatabase
+            from storage.postgres_questions import ask
+
+            assert isinstance(database, PostgresDatabase)
+            columns, rows = ask(database, sql, time_limit_s, row_limit + 1, parameters)
+    return QueryResult(columns, tuple(rows[:row_limit]), len(rows) > row_limit)
+
+
+def _ask(
+    database: SqliteFile, sql: str, time_limit_s: float, most_rows: int, parameters: Mapping[str, str]
+) -> tuple[tuple[str, ...], list[tuple[Value, ...]]]:
+    with closing(_open_for_reading(database)) as connection:
         deadline = time.monotonic() + time_limit_s
         connection.set_progress_handler(lambda: time.monotonic() > deadline, _INSTRUCTIONS_BETWEEN_CHECKS)
         with _questions_faults_named(time_limit_s):
             cursor = connection.execute(sql, dict(parameters))
-            rows = cursor.fetchmany(row_limit + 1)
+            rows = cursor.fetchmany(most_rows)
         if cursor.description is None:
             raise InputError("the SQL gives no table; expected one SELECT")
-        columns = tuple(column[0] for column in cursor.description)
-        return QueryResult(columns, tuple(rows[:row_limit]), len(rows) > row_limit)
+        return tuple(column[0] for column in cursor.description), rows
 
 
-def _open_for_reading(path: Path) -> Any:
+def _open_for_reading(database: SqliteFile) -> Any:
     require_safe_sqlite(dbapi2.sqlite_version_info)
-    connection = dbapi2.connect(read_only_uri(path), uri=True, isolation_level=None)
+    connection = dbapi2.connect(read_only_uri(database.path), uri=True, isolation_level=None)
     connection.execute("PRAGMA query_only = ON")
     connection.set_authorizer(_authorise)
     return connection

@@ -9,8 +9,9 @@ Taking the first apostrophe off such a text gives it back. Numbers are never tou
 
 import csv
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -19,10 +20,12 @@ from pyarrow import parquet
 from pysqlite3 import dbapi2
 
 from qc_daemon.domain.errors import InputError, StoreUnavailable
-from storage.database import database_path, one_line_errors, read_only_uri, require_safe_sqlite
+from storage.database import Database, one_line_errors
+from storage.database_url import database_of
 from storage.durable_files import flush_folder
 from storage.history import Value
 from storage.schema import require_newest_schema
+from storage.sqlite_file import SqliteFile, read_only_uri, require_safe_sqlite
 from storage.views import VIEWS
 
 ExportFormat = Literal["csv", "parquet"]
@@ -48,11 +51,11 @@ def export_view(url: str, view: str, file_format: ExportFormat, out: Path) -> in
         raise InputError(f'view "{view}" does not exist; expected one of {", ".join(sorted(VIEWS))}')
     if out.exists():
         raise InputError(f"{out} exists; expected the name of a new file")
-    path = database_path(url)
-    require_newest_schema(path)
-    with one_line_errors(path), closing(_open_moment(path)) as connection, _new_file(out) as file:
+    database = database_of(url)
+    require_newest_schema(database)
+    with one_line_errors(database), _open_view(database, view) as rows, _new_file(out) as file:
         write = _write_csv if file_format == "csv" else _write_parquet
-        return write(connection, view, file)
+        return write(rows, file)
 
 
 def armoured(cell: Value) -> Value:
@@ -60,10 +63,35 @@ def armoured(cell: Value) -> Value:
     return ARMOUR + cell if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
 
 
-def _open_moment(path: Path) -> Any:
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The rows of a view at one moment, some at a time, and the types of its columns as SQLite calls them."""
+
+    columns: tuple[str, ...]
+    batches: Iterator[list[tuple[Value, ...]]]
+    types: Callable[[], Mapping[str, str]]
+
+
+@contextmanager
+def _open_view(database: Database, view: str) -> Iterator[_View]:
+    if isinstance(database, SqliteFile):
+        with closing(_open_moment(database)) as connection:
+            cursor = connection.execute(f"SELECT * FROM {view}")
+            columns = tuple(column[0] for column in cursor.description)
+            yield _View(columns, _batches(cursor), lambda: _types_of(connection, view))
+        return
+    from storage.postgres import PostgresDatabase
+    from storage.postgres_questions import all_rows
+
+    assert isinstance(database, PostgresDatabase)
+    with all_rows(database, view) as (types, batches):
+        yield _View(tuple(types), batches, lambda: types)
+
+
+def _open_moment(database: SqliteFile) -> Any:
     """Return a connection that only reads, in a transaction that sees one moment."""
     require_safe_sqlite(dbapi2.sqlite_version_info)
-    connection = dbapi2.connect(read_only_uri(path), uri=True, isolation_level=None)
+    connection = dbapi2.connect(read_only_uri(database.path), uri=True, isolation_level=None)
     connection.execute("PRAGMA query_only = ON")
     connection.execute("BEGIN")
     return connection
@@ -86,24 +114,25 @@ def _new_file(out: Path) -> Iterator[IO[bytes]]:
             unfinished.unlink(missing_ok=True)
 
 
-def _write_csv(connection: Any, view: str, file: IO[bytes]) -> int:
-    cursor = connection.execute(f"SELECT * FROM {view}")
+def _write_csv(view: _View, file: IO[bytes]) -> int:
     text = _Utf8Lines(file)
     writer = csv.writer(text)
     file.write(b"\xef\xbb\xbf")  # without this mark spreadsheets take UTF-8 for something else
-    writer.writerow(column[0] for column in cursor.description)
+    writer.writerow(view.columns)
     count = 0
-    for rows in _batches(cursor):
+    for rows in view.batches:
         writer.writerows(map(armoured, row) for row in rows)
         count += len(rows)
     return count
 
 
-def _write_parquet(connection: Any, view: str, file: IO[bytes]) -> int:
-    schema = _schema(connection, view)
+def _write_parquet(view: _View, file: IO[bytes]) -> int:
+    schema = pyarrow.schema(
+        [(name, _MOMENT if name.endswith("_at") else _TYPES[kind]) for name, kind in view.types().items()]
+    )
     count = 0
     with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
-        for rows in _batches(connection.execute(f"SELECT * FROM {view}")):
+        for rows in view.batches:
             columns = zip(*rows, strict=True)
             arrays = [_array(column, field.type) for column, field in zip(columns, schema, strict=True)]
             writer.write_batch(pyarrow.RecordBatch.from_arrays(arrays, schema=schema))
@@ -135,14 +164,11 @@ def _array(column: Sequence[Value], kind: pyarrow.DataType) -> pyarrow.Array:
     return pyarrow.array(column, kind)
 
 
-def _schema(connection: Any, view: str) -> pyarrow.Schema:
-    """Return the type of each column: moments by their name, others as declared, or as their values are."""
+def _types_of(connection: Any, view: str) -> Mapping[str, str]:
+    """Return the type of each column as declared, or as its values are; moments go by their name."""
     declared = {row[1]: row[2] for row in connection.execute(f"PRAGMA table_info({view})")}
     unknown = [name for name, kind in declared.items() if not name.endswith("_at") and kind not in _TYPES]
-    declared |= _found_types(connection, view, unknown)
-    return pyarrow.schema(
-        [(name, _MOMENT if name.endswith("_at") else _TYPES[kind]) for name, kind in declared.items()]
-    )
+    return declared | _found_types(connection, view, unknown)
 
 
 def _found_types(connection: Any, view: str, names: Sequence[str]) -> dict[str, str]:

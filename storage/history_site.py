@@ -9,7 +9,6 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,11 +20,15 @@ from pysqlite3 import dbapi2
 from sqlalchemy import inspect
 
 from qc_daemon.domain.errors import InputError
-from storage.database import database_path, one_line_errors, open_reader
+from storage.database import one_line_errors
+from storage.database_url import sqlite_file
 from storage.questions import QUESTIONS, Question
 from storage.schema import require_newest_schema
+from storage.sqlite_file import SqliteFile
 
 HOST = "127.0.0.1"
+
+_INSTEAD = "Datasette serves no server; point a tool for PostgreSQL at it as a user who may only read"
 
 _QUERY_LIMIT_MS = 5000
 _SETTINGS = {
@@ -65,14 +68,14 @@ def serve_history(url: str, title: str, port: int, started: Callable[[str], None
         InputError: the port is taken.
         StoreUnavailable: the database does not exist or has another schema.
     """
-    path = database_path(url)
-    require_newest_schema(path)
+    database = sqlite_file(url, _INSTEAD)
+    require_newest_schema(database)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with _listen(port) as listener:
         config = uvicorn.Config(
-            history_app(path, title), log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_FINISH
+            history_app(database, title), log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_FINISH
         )
         server = uvicorn.Server(config)
         # In a thread of its own, uvicorn leaves the signals to us.
@@ -85,13 +88,13 @@ def serve_history(url: str, title: str, port: int, started: Callable[[str], None
         thread.join()
 
 
-def history_app(path: Path, title: str) -> Any:
+def history_app(database: SqliteFile, title: str) -> Any:
     """Return the ASGI application that serves one database file."""
     if not pm.has_plugin(__name__):
         pm.register(sys.modules[__name__], name=__name__)  # for `prepare_connection`
     # Else every mistyped question prints a traceback, with the values of all variables.
     pm.get_plugin("datasette.handle_exception").rich = None
-    return Datasette([str(path)], metadata=_metadata(path, title), settings=_SETTINGS).app()
+    return Datasette([str(database)], metadata=_metadata(database, title), settings=_SETTINGS).app()
 
 
 @hookimpl  # type: ignore[untyped-decorator]
@@ -122,23 +125,23 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-def _metadata(path: Path, title: str) -> dict[str, Any]:
+def _metadata(database: SqliteFile, title: str) -> dict[str, Any]:
     """Return titles, canned questions and facets; tables are hidden, for only views are promised."""
-    reader = open_reader(path)
+    reader = database.open_reader()
     try:
-        with one_line_errors(path):
+        with one_line_errors(database):
             tables = inspect(reader).get_table_names()
     finally:
         reader.dispose()
     shown = {view: {"facets": columns} for view, columns in _FACETS.items()}
-    database = {
+    shown_database = {
         "queries": {question.name: _canned(question) for question in QUESTIONS},
         "tables": {table: {"hidden": True} for table in tables} | shown,
     }
     return {
         "title": title,
         "description": "Views and columns are explained in docs/history.md. Nothing can be changed here.",
-        "databases": {path.stem: database},
+        "databases": {database.path.stem: shown_database},
     }
 
 

@@ -28,7 +28,8 @@ from storage.calibration_rows import chart_points, last_calibrations, standing_a
 from storage.conclusion_rows import conclusion_of
 from storage.correction_tables import IdentityRow
 from storage.corrections import specimen_of
-from storage.database import database_path, database_url, one_line_errors, open_reader
+from storage.database import one_line_errors
+from storage.database_url import database_of, database_url
 from storage.facts import AcceptedEntry, Decoders, contents_by_sha256, restore, restore_reference
 from storage.journal import EntryName, Journal, read_entry
 from storage.ledger import head
@@ -92,7 +93,7 @@ class SqlInspectionReader:
     def __init__(self, folder: StationFolder, url: str | None, decoders: Decoders) -> None:
         self._folder = folder
         self._url = url or database_url(folder.database)
-        self._database = database_path(self._url)
+        self._database = database_of(self._url)
         self._decoders = decoders
         self._blobs = BlobStore(folder.blobs)
         self._journal = Journal(folder.journal, folder.quarantine)
@@ -100,7 +101,7 @@ class SqlInspectionReader:
 
     def __enter__(self) -> Self:
         require_newest_schema(self._database)
-        self._reading_engine = open_reader(self._database)
+        self._reading_engine = self._database.open_reader()
         return self
 
     def __exit__(

@@ -25,7 +25,7 @@ from storage.conclusion_contents import contents_of
 from storage.conclusion_grounds import add_grounds
 from storage.conclusion_rows import conclusion_row, model_rows, require_belonging
 from storage.corrections import Corrected, add_correction
-from storage.database import DatabaseBusy, one_line_errors, open_writer
+from storage.database import DatabaseBusy, one_line_errors
 from storage.durable_files import DiskFull, flush_folder, make_folder
 from storage.facts import AcceptedEntry, Decoders, accept, reference_contents, reference_facts
 from storage.inspection_reader import SqlInspectionReader
@@ -35,7 +35,7 @@ from storage.ledger import sealing
 from storage.model_activations import add_activation
 from storage.open_work import set_open_work
 from storage.outbox import add_result
-from storage.schema import upgrade
+from storage.schema import is_empty, upgrade
 from storage.station_events import add_event, add_quarantine_row
 from storage.station_folder import StationFolder, StationLock
 from storage.tables import AcquisitionRow, ConclusionRow, QuarantineRow, ReconnectionRow, ReportRow
@@ -104,7 +104,7 @@ class SqlInspectionStore(SqlInspectionReader):
         self._exclusive = threading.RLock()
         self._resources = ExitStack()
         self._writing_engine: Engine | None = None
-        self._database_file: tuple[int, int] | None = None
+        self._database_identity: object = None
         self._next_number = 0
 
     def __enter__(self) -> Self:
@@ -119,9 +119,9 @@ class SqlInspectionStore(SqlInspectionReader):
             stack.enter_context(StationLock(self._folder))
             self._require_no_lost_database()
             upgrade(self._url)
-            self._writing_engine = open_writer(self._database)
+            self._writing_engine = self._database.open_writer()
             stack.callback(self._writing_engine.dispose)
-            self._database_file = _file_identity(self._database)
+            self._database_identity = self._database.identity()
             super().__enter__()
             stack.push(super().__exit__)
             self._next_number = self._last_number() + 1
@@ -387,9 +387,9 @@ class SqlInspectionStore(SqlInspectionReader):
 
     def _require_no_lost_database(self) -> None:
         kept = (*self._journal.pending(), *self._journal.quarantined(), next(self._blobs.stored(), None))
-        if not self._database.exists() and any(kept):
+        if any(kept) and is_empty(self._database):
             raise StoreUnavailable(
-                f"{self._database} is missing, but {self._folder.path} holds accepted acquisitions;"
+                f"{self._database} is missing or empty, but {self._folder.path} holds accepted acquisitions;"
                 " restore it from a backup, or start with another folder"
             )
 
@@ -402,8 +402,7 @@ class SqlInspectionStore(SqlInspectionReader):
     def _writing(self) -> Iterator[Session]:
         """One transaction: committed and on disk at its end, or nothing of it."""
         assert self._writing_engine is not None, "open the store with `with`"
-        if _file_identity(self._database) != self._database_file:
-            # SQLite would go on writing into a file that nobody will find again.
+        if self._database.identity() != self._database_identity:
             raise DatabaseBusy(f"{self._database} was moved or replaced while the station runs")
         with (
             one_line_errors(self._database),
@@ -424,11 +423,3 @@ class SqlInspectionStore(SqlInspectionReader):
         except StoreUnavailable as error:
             self._journal.stop(str(error))
             raise
-
-
-def _file_identity(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

@@ -1,11 +1,17 @@
 """SQL of the view that puts what laboratories found beside what the station had said."""
 
-# Fibres that either of the two names; one that only one of them names has 0 % in the other.
-LAB_RESULTS = """
+# ruff: noqa: S608  (what is put in are the expressions of `storage.dialects`)
+
+from storage.dialects import SqlDialect
+
+
+def lab_results(sql: SqlDialect) -> str:
+    """Return the query of the view: fibres that either names; who does not name one has 0 % of it."""
+    return f"""
 SELECT
     l.specimen, s.number, s.lot, s.roll, s.accepted_at,
     (
-        SELECT group_concat(fibre, '/')
+        SELECT {sql.joined("fibre", "/")}
         FROM (
             SELECT fibre FROM lab_shares
             WHERE result_sequence = l.sequence AND percent > 0 ORDER BY fibre
@@ -23,7 +29,7 @@ UNION ALL
 SELECT
     l.specimen, NULL, NULL, NULL, NULL,
     (
-        SELECT group_concat(fibre, '/')
+        SELECT {sql.joined("fibre", "/")}
         FROM (
             SELECT fibre FROM lab_shares
             WHERE result_sequence = l.sequence AND percent > 0 ORDER BY fibre

@@ -20,7 +20,8 @@ from sqlalchemy.orm import Session
 from qc_daemon.domain.errors import IntegrityError, StoreUnavailable
 from qc_daemon.domain.ledger import LedgerHead
 from storage.blobs import BlobStore
-from storage.database import database_path, database_url, one_line_errors, open_reader
+from storage.database import one_line_errors
+from storage.database_url import database_of, database_url
 from storage.identity_check import identity_problems
 from storage.ledger import FIRST_PREVIOUS, entry_sha256, head
 from storage.ledger_anchors import Anchor
@@ -67,11 +68,11 @@ def check_ledger(folder: Path, url: str | None = None, anchors: Iterable[Anchor]
         StoreUnavailable: the database does not answer, or is of another schema.
     """
     station = StationFolder(folder)
-    path = database_path(url or database_url(station.database))
-    require_newest_schema(path)
-    reader = open_reader(path)
+    database = database_of(url or database_url(station.database))
+    require_newest_schema(database)
+    reader = database.open_reader()
     try:
-        with one_line_errors(path), Session(reader) as session:
+        with one_line_errors(database), Session(reader) as session:
             return _check(session.connection(), station, tuple(anchors))
     finally:
         reader.dispose()

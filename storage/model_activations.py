@@ -8,7 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from qc_daemon.domain.inspection import ModelVersion
-from storage.database import one_line_errors, open_reader
+from storage.database import one_line_errors
+from storage.database_url import database_of, database_url
 from storage.station_folder import StationFolder
 from storage.tables import ModelActivationRow
 
@@ -18,7 +19,7 @@ def add_activation(session: Session, model: ModelVersion, at: datetime) -> None:
     session.add(ModelActivationRow(role=model.role, name=model.name, digest=model.digest, activated_at=at))
 
 
-def active_model(station_folder: Path, role: str) -> ModelVersion | None:
+def active_model(station_folder: Path, role: str, url: str | None = None) -> ModelVersion | None:
     """Return the model that a station was last told to use, also while a daemon writes; None for its default.
 
     A station that was never started, or not since models could be activated, has its default.
@@ -26,12 +27,12 @@ def active_model(station_folder: Path, role: str) -> ModelVersion | None:
     Raises:
         StoreUnavailable: the database does not answer, or is none.
     """
-    path = StationFolder(station_folder).database
-    if not path.exists():
+    database = database_of(url or database_url(StationFolder(station_folder).database))
+    if not database.exists():
         return None
-    reader = open_reader(path)
+    reader = database.open_reader()
     try:
-        with one_line_errors(path), Session(reader) as session:
+        with one_line_errors(database), Session(reader) as session:
             if not sqlalchemy.inspect(session.connection()).has_table(ModelActivationRow.__tablename__):
                 return None
             query = select(ModelActivationRow).where(ModelActivationRow.role == role)

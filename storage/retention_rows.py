@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 from qc_daemon.domain.errors import InputError
 from qc_daemon.domain.retention import EvidenceKind, StoredEvidence
 from storage.blobs import BlobStore
-from storage.database import one_line_errors, open_reader
+from storage.database import one_line_errors
 from storage.retention_tables import LotHoldRow, RetiredContentRow
+from storage.sqlite_file import SqliteFile
 from storage.station_folder import StationFolder
 from storage.timestamps import utc_moment
 
@@ -103,9 +104,9 @@ def gone_contents(session: Session) -> set[str]:
     return {row.sha256 for row in session.execute(text(_GONE))}
 
 
-def gone_blobs(database: Path) -> set[str]:
+def gone_blobs(database: SqliteFile) -> set[str]:
     """Return `gone_contents` of a database file that nothing writes."""
-    reader = open_reader(database)
+    reader = database.open_reader()
     try:
         with one_line_errors(database), Session(reader) as session:
             return gone_contents(session)

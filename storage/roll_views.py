@@ -16,6 +16,7 @@ from qc_daemon.domain.defect_points import (
     PointStep,
     point_rule,
 )
+from storage.dialects import SqlDialect
 
 FOUR_POINT = point_rule("four-point", "1")
 TEN_POINT = point_rule("ten-point", "1")
@@ -25,23 +26,52 @@ COUNTS = """count(*) AS inspections,
     count(*) FILTER (WHERE verdict = 'FAIL') AS failed,
     count(*) FILTER (WHERE verdict = 'REFER') AS referred,
     count(*) FILTER (WHERE verdict = 'UNDECIDED') AS undecided,
-    coalesce(sum(defects), 0) AS defects,
+    CAST(coalesce(sum(defects), 0) AS BIGINT) AS defects,
     min(accepted_at) AS first_accepted_at,
     max(accepted_at) AS last_accepted_at"""
 
 
-def _points_of_roll(rule: PointRule) -> str:
+def roll_points(sql: SqlDialect) -> str:
+    """Return the query of the view of the points of rolls by each rule."""
+    return f"{_roll_points(FOUR_POINT, sql)}UNION ALL{_roll_points(TEN_POINT, sql)}"
+
+
+def rolls(sql: SqlDialect) -> str:
+    """Return the query of the view of rolls."""
+    return f"""
+SELECT
+    lot, roll, inspections, passed, failed, referred, undecided, defects,
+    first_accepted_at, last_accepted_at, first_position_m, last_position_m, inspected_area_mm2,
+    '{FOUR_POINT.name} {FOUR_POINT.version}' AS points_rule, points,
+    {_per_area(FOUR_POINT, MM2_PER_YD2)} AS points_per_100_yd2,
+    {_per_area(FOUR_POINT, MM2_PER_M2)} AS points_per_100_m2,
+    {_limit(FOUR_POINT)} AS accept_limit_per_100_yd2
+FROM (
+    SELECT
+        lot, roll,
+        {COUNTS},
+        min(position_m) AS first_position_m,
+        max(position_m) AS last_position_m,
+        coalesce(sum(inspected_area_mm2), 0.0) AS inspected_area_mm2,
+        {_points_of_roll(FOUR_POINT, sql)} AS points
+    FROM v_inspections AS r
+    GROUP BY lot, roll
+) AS scored
+"""
+
+
+def _points_of_roll(rule: PointRule, sql: SqlDialect) -> str:
     """Return a scalar query: the points of the roll that `r` groups by, at most so many of each yard.
 
     It stands in the query that aggregates, so that SQLite computes it once for each roll.
     """
     most = rule.most_points_per_yard
     return f"""(
-        SELECT coalesce(sum(CASE WHEN of_yard > {most} THEN {most} ELSE of_yard END), 0)
+        SELECT CAST(coalesce(sum(CASE WHEN of_yard > {most} THEN {most} ELSE of_yard END), 0) AS BIGINT)
         FROM (
             SELECT sum({_points_of_defect(rule)}) AS of_yard
             FROM v_defects AS d WHERE d.lot = r.lot AND d.roll = r.roll
-            GROUP BY CAST(d.position_m / {M_PER_YARD} AS INTEGER)
+            GROUP BY {sql.truncated(f"d.position_m / {M_PER_YARD}")}
         ) AS yards
     )"""
 
@@ -70,15 +100,16 @@ def _per_area(rule: PointRule, unit_mm2: float) -> str:
 
 def _accepted(rule: PointRule) -> str:
     if rule.accept_limit_per_100_yd2 is None:
-        return "NULL"
-    return f"({_per_area(rule, MM2_PER_YD2)}) <= {rule.accept_limit_per_100_yd2}"
+        return "CAST(NULL AS INTEGER)"
+    return f"CAST(({_per_area(rule, MM2_PER_YD2)}) <= {rule.accept_limit_per_100_yd2} AS INTEGER)"
 
 
 def _limit(rule: PointRule) -> str:
-    return "NULL" if rule.accept_limit_per_100_yd2 is None else str(rule.accept_limit_per_100_yd2)
+    limit = rule.accept_limit_per_100_yd2
+    return f"CAST({'NULL' if limit is None else limit} AS DOUBLE PRECISION)"
 
 
-def _roll_points(rule: PointRule) -> str:
+def _roll_points(rule: PointRule, sql: SqlDialect) -> str:
     return f"""
 SELECT
     lot, roll, '{rule.name}' AS rule, '{rule.version}' AS rule_version, defects, inspected_area_mm2, points,
@@ -88,34 +119,10 @@ SELECT
     {_accepted(rule)} AS accepted
 FROM (
     SELECT
-        r.lot, r.roll, coalesce(sum(r.defects), 0) AS defects,
+        r.lot, r.roll, CAST(coalesce(sum(r.defects), 0) AS BIGINT) AS defects,
         coalesce(sum(r.inspected_area_mm2), 0.0) AS inspected_area_mm2,
-        {_points_of_roll(rule)} AS points
+        {_points_of_roll(rule, sql)} AS points
     FROM v_inspections AS r
     GROUP BY r.lot, r.roll
-) AS scored
-"""
-
-
-ROLL_POINTS = f"{_roll_points(FOUR_POINT)}UNION ALL{_roll_points(TEN_POINT)}"
-
-ROLLS = f"""
-SELECT
-    lot, roll, inspections, passed, failed, referred, undecided, defects,
-    first_accepted_at, last_accepted_at, first_position_m, last_position_m, inspected_area_mm2,
-    '{FOUR_POINT.name} {FOUR_POINT.version}' AS points_rule, points,
-    {_per_area(FOUR_POINT, MM2_PER_YD2)} AS points_per_100_yd2,
-    {_per_area(FOUR_POINT, MM2_PER_M2)} AS points_per_100_m2,
-    {_limit(FOUR_POINT)} AS accept_limit_per_100_yd2
-FROM (
-    SELECT
-        lot, roll,
-        {COUNTS},
-        min(position_m) AS first_position_m,
-        max(position_m) AS last_position_m,
-        coalesce(sum(inspected_area_mm2), 0.0) AS inspected_area_mm2,
-        {_points_of_roll(FOUR_POINT)} AS points
-    FROM v_inspections AS r
-    GROUP BY lot, roll
 ) AS scored
 """

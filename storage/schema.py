@@ -8,10 +8,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
 
 from qc_daemon.domain.errors import StoreUnavailable
-from storage.database import database_path, one_line_errors, open_reader, open_writer
+from storage.database import Database, one_line_errors
+from storage.database_url import database_of
+from storage.dialects import broken_references
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -25,18 +26,17 @@ def upgrade(url: str) -> str:
     Raises:
         StoreUnavailable: it cannot be written, or its schema is not known here; then it is untouched.
     """
-    path = database_path(url)
-    if path.exists():
-        revision = _known_revision(path)
-        if revision == newest_revision():
-            return revision
-    writer = open_writer(path, foreign_keys=False)
+    database = database_of(url)
+    if database.exists() and _known_revision(database) == newest_revision():
+        return newest_revision()
+    writer = database.open_writer(migrating=True)
     try:
-        with one_line_errors(path), writer.begin() as connection:
+        with one_line_errors(database), writer.begin() as connection:
             config = _alembic_config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-            _require_foreign_keys(path, connection)
+            for problem in broken_references(connection):
+                raise StoreUnavailable(f"{database}: the upgrade would break a reference: {problem}")
     finally:
         writer.dispose()
     return newest_revision()
@@ -48,16 +48,25 @@ def current(url: str) -> str | None:
     Raises:
         StoreUnavailable: it does not exist, or is not a database of a station.
     """
-    return _revision(database_path(url))
+    return _revision(database_of(url))
 
 
-def require_newest_schema(path: Path) -> None:
+def require_newest_schema(database: Database) -> None:
     """Raise StoreUnavailable unless a database has the schema that this software reads."""
-    revision = _known_revision(path)
+    revision = _known_revision(database)
     if revision != newest_revision():
         raise StoreUnavailable(
-            f"{path} has schema {revision or 'none'}, expected {newest_revision()}; upgrade it first"
+            f"{database} has schema {revision or 'none'}, expected {newest_revision()}; upgrade it first"
         )
+
+
+def is_empty(database: Database) -> bool:
+    """Tell whether a database does not exist, or has no table of a station yet.
+
+    Raises:
+        StoreUnavailable: it does not answer, or is not a database of a station.
+    """
+    return not database.exists() or _revision(database) is None
 
 
 @cache
@@ -68,10 +77,12 @@ def newest_revision() -> str:
     return head
 
 
-def _known_revision(path: Path) -> str | None:
-    revision = _revision(path)
+def _known_revision(database: Database) -> str | None:
+    revision = _revision(database)
     if revision is not None and revision not in _known_revisions():
-        raise StoreUnavailable(f"{path} has schema {revision}, this software knows up to {newest_revision()}")
+        raise StoreUnavailable(
+            f"{database} has schema {revision}, this software knows up to {newest_revision()}"
+        )
     return revision
 
 
@@ -81,22 +92,16 @@ def _known_revisions() -> frozenset[str]:
     return frozenset(script.revision for script in scripts)
 
 
-def _revision(path: Path) -> str | None:
-    reader = open_reader(path)
+def _revision(database: Database) -> str | None:
+    reader = database.open_reader()
     try:
-        with one_line_errors(path), reader.connect() as connection:
+        with one_line_errors(database), reader.connect() as connection:
             revision = MigrationContext.configure(connection).get_current_revision()
             if revision is None and sqlalchemy.inspect(connection).get_table_names():
-                raise StoreUnavailable(f"{path} has tables but no schema revision; it is not a station's")
+                raise StoreUnavailable(f"{database} has tables but no schema revision; it is not a station's")
     finally:
         reader.dispose()
     return revision
-
-
-def _require_foreign_keys(path: Path, connection: Connection) -> None:
-    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
-    if broken is not None:
-        raise StoreUnavailable(f"{path}: the upgrade would break a reference of table {broken[0]}")
 
 
 def _alembic_config() -> Config:

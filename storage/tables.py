@@ -1,27 +1,15 @@
-"""The tables. Units end column names; times are UTC ISO-8601 text; hashes are SHA-256 in hex.
+"""The tables. Units end column names; times are UTC; hashes are SHA-256 in hex.
 
 Facts (instruments, white references, acquisitions) are written once. Opinions (conclusions and
 what hangs on them) are added beside earlier ones; the highest `sequence` is the current one.
 """
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import (
-    REAL,
-    CheckConstraint,
-    Dialect,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    Text,
-    TypeDecorator,
-    UniqueConstraint,
-)
+from sqlalchemy import CheckConstraint, ForeignKey, Index, MetaData, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from storage.timestamps import utc_moment, utc_text
+from storage.column_types import PLAIN_TEXT, REAL_NUMBER, WHOLE_NUMBER, Flag, Moment
 
 # Every constraint has a name, or Alembic could not change it later.
 NAMING_CONVENTION = {
@@ -34,41 +22,17 @@ NAMING_CONVENTION = {
 _STRICT = {"sqlite_strict": True}
 
 
-class UtcText(TypeDecorator[datetime]):
-    """An aware moment, kept as UTC text of one width."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> str | None:
-        """Return the text of a moment."""
-        return None if value is None else utc_text(value)
-
-    def process_result_value(self, value: Any, _dialect: Dialect) -> datetime | None:
-        """Return the moment of a text."""
-        return None if value is None else utc_moment(value)
-
-
-class Flag(TypeDecorator[bool]):
-    """True or False, kept as 1 or 0."""
-
-    impl = Integer
-    cache_ok = True
-
-    def process_bind_param(self, value: bool | None, _dialect: Dialect) -> int | None:
-        """Return 1 or 0."""
-        return None if value is None else int(value)
-
-    def process_result_value(self, value: Any, _dialect: Dialect) -> bool | None:
-        """Return True or False."""
-        return None if value is None else bool(value)
-
-
 class Base(DeclarativeBase):
     """What all tables share."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
-    type_annotation_map = {str: Text, int: Integer, float: REAL, bool: Flag, datetime: UtcText}  # noqa: RUF012 the name and type are SQLAlchemy's
+    type_annotation_map = {  # noqa: RUF012 the name and type are SQLAlchemy's
+        str: PLAIN_TEXT,
+        int: WHOLE_NUMBER,
+        float: REAL_NUMBER,
+        bool: Flag,
+        datetime: Moment,
+    }
 
 
 class InstrumentRow(Base):

@@ -19,6 +19,7 @@ def utc_text(moment: datetime) -> str:
     return in_utc(moment).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-def utc_moment(text: str) -> datetime:
-    """Return the aware UTC moment that `utc_text` wrote."""
-    return datetime.fromisoformat(text).astimezone(UTC)
+def utc_moment(stored: str | datetime) -> datetime:
+    """Return the aware UTC moment that a database keeps: as `utc_text` wrote it, or as its own type."""
+    moment = datetime.fromisoformat(stored) if isinstance(stored, str) else stored
+    return moment.astimezone(UTC)

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
-from storage.lab_views import LAB_RESULTS
+from storage.dialects import SQLITE, SqlDialect, is_postgresql, sql_of, view_names
+from storage.lab_views import lab_results
 from storage.retention_views import HOLDS, RETIRED
-from storage.roll_views import COUNTS, ROLL_POINTS, ROLLS
+from storage.roll_views import COUNTS, roll_points, rolls
 
 _CURRENT_CONCLUSION = """conclusions AS c ON c.sequence = (
     SELECT max(sequence) FROM conclusions WHERE acquisition_number = a.number
@@ -24,25 +25,26 @@ _CURRENT_CONCLUSION = """conclusions AS c ON c.sequence = (
 # What an acquisition is called now, by an index; all else that was measured.
 _NOW_CALLED = "identities AS s JOIN acquisitions AS a ON a.number = s.acquisition_number"
 
-_INSPECTIONS = f"""
+
+def _inspections(sql: SqlDialect) -> str:
+    return f"""
 SELECT
     a.number, a.id, s.specimen, s.lot, s.roll, s.position_m, s.label_text AS label, s.corrected,
     a.accepted_at,
     coalesce(c.outcome, 'UNDECIDED') AS verdict,
     (
-        SELECT group_concat(reason, ', ')
+        SELECT {sql.joined("reason", ", ")}
         FROM (
-            SELECT code || iif(subject = '', '', ':' || subject) AS reason
+            SELECT code || CASE WHEN subject = '' THEN '' ELSE ':' || subject END AS reason
             FROM reasons WHERE conclusion_sequence = c.sequence ORDER BY position
-        )
+        ) AS ordered
     ) AS reasons,
     c.main_fibre AS class,
     c.novelty, c.novelty_limit, c.basis, c.interval_coverage,
     c.filled_percent, c.cleaning_method,
-    iif(
-        c.sequence IS NULL, NULL,
-        (SELECT count(*) FROM defects WHERE conclusion_sequence = c.sequence)
-    ) AS defects,
+    CASE WHEN c.sequence IS NOT NULL
+        THEN (SELECT count(*) FROM defects WHERE conclusion_sequence = c.sequence)
+    END AS defects,
     c.tolerance_name AS tolerance, c.tolerance_version,
     (
         SELECT path FROM reports WHERE conclusion_sequence = c.sequence ORDER BY sequence DESC LIMIT 1
@@ -64,6 +66,7 @@ LEFT JOIN white_references AS w ON w.sequence = a.white_reference_sequence
 LEFT JOIN {_CURRENT_CONCLUSION}
 """
 
+
 _FIBRE_SHARES = f"""
 SELECT
     number, specimen, lot, roll, position_m, corrected, accepted_at, verdict,
@@ -73,10 +76,9 @@ FROM (
     SELECT
         a.number, s.specimen, s.lot, s.roll, s.position_m, s.corrected, a.accepted_at, c.outcome AS verdict,
         f.position, f.fibre, f.percent, f.lo_percent, f.hi_percent, u.percent AS uncleaned_percent,
-        iif(
-            s.label_text IS NULL, NULL,
-            coalesce(iif(s.label_correction_sequence IS NULL, d.percent, n.percent), 0.0)
-        ) AS declared_percent,
+        CASE WHEN s.label_text IS NOT NULL THEN coalesce(
+            CASE WHEN s.label_correction_sequence IS NULL THEN d.percent ELSE n.percent END, 0.0
+        ) END AS declared_percent,
         c.basis
     FROM {_NOW_CALLED}
     JOIN {_CURRENT_CONCLUSION}
@@ -85,7 +87,7 @@ FROM (
     LEFT JOIN declared_fibres AS d ON d.acquisition_number = a.number AND d.fibre = f.fibre
     LEFT JOIN corrected_fibres AS n
         ON n.correction_sequence = s.label_correction_sequence AND n.fibre = f.fibre
-)
+) AS compared
 """
 
 _DEFECTS = f"""
@@ -117,11 +119,11 @@ SELECT
     w.id, w.source, w.tile_id,
     i.kind AS instrument_kind, i.serial AS instrument_serial,
     w.taken_at,
-    w.sequence = (
+    CAST(w.sequence = (
         SELECT max(other.sequence) FROM white_references AS other
         JOIN instruments AS its ON its.id = other.instrument_id
         WHERE its.serial = i.serial
-    ) AS is_current,
+    ) AS INTEGER) AS is_current,
     (SELECT count(*) FROM acquisitions WHERE white_reference_sequence = w.sequence) AS inspections,
     w.scan_sha256, w.tile_reflectance_sha256,
     s.config_name, s.scans_averaged, s.pga_gain,
@@ -186,7 +188,7 @@ GROUP BY m.id
 
 _ALARMS = """
 SELECT
-    code, subject, message, raised_at, cleared_at, cleared_at IS NULL AS active,
+    code, subject, message, raised_at, cleared_at, CAST(cleared_at IS NULL AS INTEGER) AS active,
     CASE
         WHEN cleared_at IS NOT NULL THEN 'cleared'
         WHEN acknowledged_at IS NOT NULL THEN 'acknowledged'
@@ -211,7 +213,7 @@ FROM (
     LEFT JOIN alarm_transitions AS escalated
         ON escalated.raised_sequence = raised.sequence AND escalated.state = 'escalated'
     WHERE raised.active = 1
-)
+) AS followed
 """
 
 _EVENTS = """
@@ -224,10 +226,10 @@ ORDER BY sequence
 _CORRECTIONS = """
 SELECT
     c.acquisition_number AS number, c.field, c.old_value, c.value, c.who, c.why, c.corrected_at,
-    c.sequence = (
+    CAST(c.sequence = (
         SELECT max(sequence) FROM corrections
         WHERE acquisition_number = c.acquisition_number AND field = c.field
-    ) AS is_current
+    ) AS INTEGER) AS is_current
 FROM corrections AS c
 """
 
@@ -238,37 +240,47 @@ SELECT
 FROM ledger
 """
 
-VIEWS: Mapping[str, str] = {
-    "v_inspections": _INSPECTIONS,
-    "v_fibre_shares": _FIBRE_SHARES,
-    "v_defects": _DEFECTS,
-    "v_rolls": ROLLS,
-    "v_roll_points": ROLL_POINTS,
-    "v_lots": _LOTS,
-    "v_references": _REFERENCES,
-    "v_darks": _DARKS,
-    "v_checks": _CHECKS,
-    "v_control_resets": _CONTROL_RESETS,
-    "v_instruments": _INSTRUMENTS,
-    "v_corrections": _CORRECTIONS,
-    "v_ledger": _LEDGER,
-    "v_models": _MODELS,
-    "v_alarms": _ALARMS,
-    "v_events": _EVENTS,
-    "v_lab_results": LAB_RESULTS,
-    "v_retired": RETIRED,
-    "v_holds": HOLDS,
-}
+
+def views_of(sql: SqlDialect) -> Mapping[str, str]:
+    """Return the query of each view, in an order in which they can be created."""
+    return {
+        "v_inspections": _inspections(sql),
+        "v_fibre_shares": _FIBRE_SHARES,
+        "v_defects": _DEFECTS,
+        "v_rolls": rolls(sql),
+        "v_roll_points": roll_points(sql),
+        "v_lots": _LOTS,
+        "v_references": _REFERENCES,
+        "v_darks": _DARKS,
+        "v_checks": _CHECKS,
+        "v_control_resets": _CONTROL_RESETS,
+        "v_instruments": _INSTRUMENTS,
+        "v_corrections": _CORRECTIONS,
+        "v_ledger": _LEDGER,
+        "v_models": _MODELS,
+        "v_alarms": _ALARMS,
+        "v_events": _EVENTS,
+        "v_lab_results": lab_results(sql),
+        "v_retired": RETIRED,
+        "v_holds": HOLDS,
+    }
+
+
+# Names, and the queries as SQLite has them.
+VIEWS = views_of(SQLITE)
 
 
 def create_views(connection: Connection) -> None:
     """Create all views."""
-    for name, query in VIEWS.items():
+    for name, query in views_of(sql_of(connection)).items():
         connection.exec_driver_sql(f"CREATE VIEW {name} AS {query}")
 
 
 def drop_views(connection: Connection) -> None:
     """Drop all views that the database has, those of an older software too."""
-    names = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'view'").scalars().all()
-    for name in names:
-        connection.exec_driver_sql(f'DROP VIEW "{name}"')
+    names = view_names(connection)
+    if is_postgresql(connection) and names:  # at once, for one reads another
+        connection.exec_driver_sql(f"DROP VIEW {', '.join(names)}")
+    else:
+        for name in names:
+            connection.exec_driver_sql(f'DROP VIEW "{name}"')

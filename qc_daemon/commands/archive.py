@@ -64,7 +64,7 @@ def fsck(
     config: ConfigOption = DEFAULT_FILE, station: StationOption = None, as_json: JsonOption = False
 ) -> None:
     """Check every promise of the station from outside; exit status 1 if one is broken."""
-    found = wiring.check_promises(wiring.station_folder(config, station))
+    found = wiring.check_promises(wiring.archive_config(config, station))
     if as_json:
         print_json(asdict(found))
     else:
@@ -80,9 +80,9 @@ def fsck(
 
 def db_upgrade(config: ConfigOption = DEFAULT_FILE, station: StationOption = None) -> None:
     """Bring the database to the schema of this software."""
-    typer.echo(wiring.upgrade_database(wiring.station_folder(config, station)))
+    typer.echo(wiring.upgrade_database(wiring.archive_config(config, station)))
 
 
 def db_current(config: ConfigOption = DEFAULT_FILE, station: StationOption = None) -> None:
     """Print the schema revision of the database."""
-    typer.echo(wiring.database_revision(wiring.station_folder(config, station)))
+    typer.echo(wiring.database_revision(wiring.archive_config(config, station)))

@@ -11,7 +11,7 @@ from qc_daemon.commands.output import console, print_json, say, table
 from qc_daemon.config import DEFAULT_FILE
 from qc_daemon.domain.errors import InputError
 from qc_daemon.wiring import history as wiring
-from qc_daemon.wiring.archive import station_folder
+from qc_daemon.wiring.archive import archive_config
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +33,7 @@ def history_sql(
     as_json: JsonOption = False,
 ) -> None:
     """Run one read-only query, with a time and a row limit."""
-    answer = wiring.run_query(station_folder(config, station), sql, _parameters(param or []))
+    answer = wiring.run_query(archive_config(config, station), sql, _parameters(param or []))
     if as_json:
         print_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
         return
@@ -53,7 +53,7 @@ def history_export(
     station: StationOption = None,
 ) -> None:
     """Write a whole view to a file, for a spreadsheet or for programs."""
-    count = wiring.export_view(station_folder(config, station), view, file_format, out)
+    count = wiring.export_view(archive_config(config, station), view, file_format, out)
     typer.echo(f"{count} rows of {view} in {out}")
 
 
@@ -63,7 +63,7 @@ def history_serve(
     station: StationOption = None,
 ) -> None:
     """Show the history in a browser on this computer, until Ctrl-C; nothing can be changed there."""
-    wiring.serve_history(station_folder(config, station), port, typer.echo)
+    wiring.serve_history(archive_config(config, station), port, typer.echo)
 
 
 def _parameters(texts: Sequence[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from qc_daemon.config import DEFAULT_FILE
 from qc_daemon.domain.errors import InputError
 from qc_daemon.domain.retention import LetGo
 from qc_daemon.wiring import keeping as wiring
-from qc_daemon.wiring.archive import archive_config, station_folder
+from qc_daemon.wiring.archive import archive_config
 
 
 def register(app: typer.Typer) -> None:
@@ -29,10 +29,8 @@ def retention(
     as_json: JsonOption = False,
 ) -> None:
     """Let evidence go that is older or more than [retention] allows; never what is held."""
-    settings = archive_config(config, station)
-    folder = settings.station.folder
     run = wiring.would_retire if dry_run else wiring.run_retention
-    done = run(folder, settings.retention)
+    done = run(archive_config(config, station))
     if as_json:
         print_json({"dry_run": dry_run, "retired": [asdict(one) for one in done]})
     else:
@@ -51,7 +49,7 @@ def hold(
     for name, text in (("--who", who), ("--why", why)):
         if not text.strip():
             raise InputError(f"hold: {name} is empty; expected a text")
-    wiring.hold_lot(station_folder(config, station), lot, not release, who.strip(), why.strip())
+    wiring.hold_lot(archive_config(config, station), lot, not release, who.strip(), why.strip())
     typer.echo(f"{lot}: {'released' if release else 'held'}")
 
 
@@ -64,7 +62,7 @@ def backup(
     as_json: JsonOption = False,
 ) -> None:
     """Copy the station, also while it runs, and check the copy as fsck does."""
-    done = wiring.backup(station_folder(config, station), target)
+    done = wiring.backup(archive_config(config, station), target)
     if as_json:
         print_json(asdict(done))
         return

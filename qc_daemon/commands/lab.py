@@ -11,7 +11,7 @@ from qc_daemon.commands.archive import ConfigOption, JsonOption, StationOption
 from qc_daemon.commands.output import console, print_json, say, table
 from qc_daemon.config import DEFAULT_FILE
 from qc_daemon.wiring import lab as wiring
-from qc_daemon.wiring.archive import station_folder
+from qc_daemon.wiring.archive import archive_config
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +30,7 @@ def lab_import(
     station: StationOption = None,
 ) -> None:
     """Bring in results of wet chemistry (ISO 1833) by specimen: all rows of the file, or none."""
-    done = wiring.import_results(station_folder(config, station), file, who or getpass.getuser())
+    done = wiring.import_results(archive_config(config, station), file, who or getpass.getuser())
     typer.echo(f"{done.added} results added, {done.known} known already")
     for specimen in done.never_inspected:
         say(f"note: specimen {specimen} has not been inspected on this station")
@@ -40,7 +40,7 @@ def lab_compare(
     config: ConfigOption = DEFAULT_FILE, station: StationOption = None, as_json: JsonOption = False
 ) -> None:
     """Compare the station with the laboratory: bias, RMSEP and coverage per blend and fibre."""
-    compared = wiring.lab_comparison(station_folder(config, station))
+    compared = wiring.lab_comparison(archive_config(config, station))
     if as_json:
         print_json({"rows": [asdict(row) for row in compared]})
         return
@@ -51,9 +51,12 @@ def lab_compare(
             f"{row.rmsep_pp:.2f}", f"{row.coverage:.2f}", f"{row.nominal_coverage:.2f}",
         )  # fmt: skip
     console().print(rows)
-    for basis, lab_basis in sorted({(row.basis, row.lab_basis) for row in compared}):
-        if basis != lab_basis:
+    bases = sorted({(row.basis, row.lab_basis, row.compared_on) for row in compared})
+    for basis, lab_basis, compared_on in bases:
+        if compared_on != lab_basis:
             say(f'note: compared "{basis}" with the laboratory\'s "{lab_basis}"; part of the bias is that')
+        elif basis != lab_basis:
+            say(f'note: brought from "{basis}" to the laboratory\'s "{lab_basis}"')
 
 
 def lab_dataset(
@@ -62,7 +65,7 @@ def lab_dataset(
     station: StationOption = None,
 ) -> None:
     """Write a dataset folder for `qc-daemon train` from the specimens that a laboratory analysed."""
-    written = wiring.write_lab_dataset(station_folder(config, station), out)
+    written = wiring.write_lab_dataset(archive_config(config, station), out)
     for line in written.left_out:
         say(f"note: {line}")
     typer.echo(f"{written.rows} spectra of {written.specimens} specimens in {out}")

@@ -209,7 +209,7 @@ def _print_demo(config: Config, shown: Sequence[Shown], agreement: ReplayAgreeme
     folder = config.station.folder
     where = "" if folder == Path("station") else f"--station {folder} "
     typer.echo(f'SQL to try:   .venv/bin/qc-daemon history sql {where}"{_EXAMPLE_SQL}"')
-    answer = run_query(folder, _EXAMPLE_SQL)
+    answer = run_query(config, _EXAMPLE_SQL)
     rows = table(*answer.columns)
     for row in answer.rows:
         rows.add_row(*(str(cell) for cell in row))

@@ -13,9 +13,10 @@ from qc_daemon.config import DEFAULT_FILE, Config, load_config
 from qc_daemon.domain.errors import ConfigError, InputError
 from qc_daemon.domain.verdict import Verdict
 from qc_daemon.pipeline import Judges
+from qc_daemon.wiring.database import open_store, url_of
 from qc_daemon.wiring.lines import demo_config
 from qc_daemon.wiring.model_choice import named_checkpoint
-from qc_daemon.wiring.station import open_judges, open_store, repair
+from qc_daemon.wiring.station import open_judges, repair
 
 if TYPE_CHECKING:
     from storage.fsck import FsckReport
@@ -43,14 +44,17 @@ def station_folder(config: Path, station: Path | None) -> Path:
 
 
 def archive_config(config: Path, station: Path | None) -> Config:
-    """Return the configuration to judge with, for the station that a command means."""
+    """Return the configuration to judge with, for the station that a command means.
+
+    Another folder than the configured one is that of a station with a file, such as a backup.
+    """
     if not config.exists():
         return demo_config(station_folder(config, station))
     loaded = load_config(config)
-    if station is None:
+    if station is None or station.resolve() == loaded.station.folder.resolve():
         return loaded
     moved = loaded.station.model_copy(update={"folder": station})
-    return loaded.model_copy(update={"station": moved})
+    return loaded.model_copy(update={"station": moved, "storage": None})
 
 
 @contextmanager
@@ -63,7 +67,7 @@ def open_archive(config: Config, model: str | None) -> Iterator[tuple[Judges, "S
     """
     checkpoint = config.judgement.checkpoint if model is None else named_checkpoint(config, model)
     judges = open_judges(config, checkpoint)
-    with judges as opened, open_store(config.station.folder) as store:
+    with judges as opened, open_store(config) as store:
         repair(store)
         yield opened, store
 
@@ -97,33 +101,27 @@ def status_file(folder: Path) -> Path:
     return folder / "status.json"
 
 
-def check_promises(folder: Path) -> "FsckReport":
+def check_promises(config: Config) -> "FsckReport":
     """Check every promise of a station from outside."""
     from storage.fsck import check_station
 
-    return check_station(folder)
+    return check_station(config.station.folder, url_of(config))
 
 
-def upgrade_database(folder: Path) -> str:
+def upgrade_database(config: Config) -> str:
     """Bring the database of a station to the newest schema; return its revision."""
     from storage.schema import upgrade
     from storage.station_folder import StationFolder, StationLock
 
-    with StationLock(StationFolder(folder)):
-        return upgrade(_database_url(folder))
+    with StationLock(StationFolder(config.station.folder)):
+        return upgrade(url_of(config))
 
 
-def database_revision(folder: Path) -> str | None:
+def database_revision(config: Config) -> str | None:
     """Return the schema revision of a station's database; None if it has none yet."""
     from storage.schema import current
 
-    return current(_database_url(folder))
-
-
-def _database_url(folder: Path) -> str:
-    from storage.database import database_url
-
-    return database_url(folder / "qc.sqlite3")
+    return current(url_of(config))
 
 
 def reason_sentences(verdict: Verdict) -> list[str]:

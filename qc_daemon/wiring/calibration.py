@@ -28,9 +28,10 @@ from qc_daemon.wiring.calibration_settings import (
     wavelength_rules,
     white_tile,
 )
+from qc_daemon.wiring.database import open_inspections, open_store
 from qc_daemon.wiring.lines import open_line, read_scans
 from qc_daemon.wiring.spectrometers import spectrometer_of
-from qc_daemon.wiring.station import decoders, open_store, repair
+from qc_daemon.wiring.station import repair
 
 if TYPE_CHECKING:
     from models.training.fit_transfer import FittedTransfer
@@ -48,7 +49,7 @@ def open_bench(config: Config) -> Iterator[tuple[Bench, Line]]:
         InstrumentError: the spectrometer does not answer.
     """
     with (
-        open_store(config.station.folder) as store,
+        open_store(config) as store,
         open_line(config) as line,
         spectrometer_of(config, line) as spectrometer,
     ):
@@ -80,14 +81,12 @@ def white_of_running_station(config: Config) -> WhiteReference:
         ConfigError: no white tile is named, or its certificate is wrong.
         Unavailable: the station did not read it in time.
     """
-    from storage.inspection_reader import open_inspections
-
     if config.emulated_line is None:
         white_tile(config)
     clock, file = SystemClock(), tile_request_file(config.station.folder)
     asked_at, until_s = clock.now(), clock.monotonic_s() + TILE_REQUEST_S
     file.touch()
-    with open_inspections(config.station.folder, None, *decoders()) as reader:
+    with open_inspections(config) as reader:
         while clock.monotonic_s() < until_s:
             for last in reader.last_calibrations():
                 white = reader.current_reference(last.instrument.serial)
@@ -112,9 +111,7 @@ class SpectrometerDuties:
 
 def list_duties(config: Config) -> list[SpectrometerDuties]:
     """Return what is due with each spectrometer that a station knows, also while it runs."""
-    from storage.inspection_reader import open_inspections
-
-    with open_inspections(config.station.folder, None, *decoders()) as reader:
+    with open_inspections(config) as reader:
         return duties_known_to(reader, config)
 
 
@@ -131,7 +128,7 @@ def reset_control(config: Config, serial: str | None, who: str, why: str) -> Con
     """
     if not who.strip() or not why.strip():
         raise InputError("calibrate reset: expected --who with a name and --why with a reason, neither empty")
-    with open_store(config.station.folder) as store:
+    with open_store(config) as store:
         known = [last.instrument.serial for last in store.last_calibrations()]
         if serial is None and len(known) == 1:
             serial = known[0]

@@ -5,13 +5,13 @@ Heavy packages are imported where they are used, so that a command starts at onc
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from qc_daemon.clock import SystemClock
 from qc_daemon.config import Config
 from qc_daemon.domain.errors import IntegrityError, QcError
 from qc_daemon.wiring.archive import check_promises
 from qc_daemon.wiring.calibration_settings import calibration_files, look_at_calibration
+from qc_daemon.wiring.database import url_of
 from qc_daemon.wiring.lines import timer_line
 from qc_daemon.wiring.model_choice import chosen_checkpoint
 from qc_daemon.wiring.station import open_instruments, open_predictor
@@ -31,7 +31,7 @@ class CheckLine:
 def check_everything(config: Config) -> list[CheckLine]:
     """Look at database, model and instruments the way the station would; change nothing."""
     looks: list[tuple[str, Callable[[], str]]] = [
-        ("database", lambda: _look_at_database(config.station.folder)),
+        ("database", lambda: _look_at_database(config)),
         ("model", lambda: _look_at_model(config)),
     ]
     if calibration_files(config.calibration):
@@ -52,12 +52,14 @@ def _looked(what: str, look: Callable[[], str]) -> CheckLine:
         return CheckLine(what, False, str(error))
 
 
-def _look_at_database(folder: Path) -> str:
-    from storage.schema import newest_revision
+def _look_at_database(config: Config) -> str:
+    from storage.database_url import database_of
+    from storage.schema import is_empty, newest_revision
 
-    if not (folder / "qc.sqlite3").exists():
+    folder, database = config.station.folder, database_of(url_of(config))
+    if is_empty(database):
         return f"{folder}: none yet; it is made at the first start"
-    found = check_promises(folder)
+    found = check_promises(config)
     if not found.ok:
         raise IntegrityError(f"{folder}: {found.problems[0]} ({len(found.problems)} problems)")
     return (

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from qc_daemon.clock import SystemClock
 from qc_daemon.domain.corrections import CorrectedField, Correction
-from qc_daemon.wiring.archive import one_inspection, station_folder
-from qc_daemon.wiring.station import open_store, repair
+from qc_daemon.wiring.archive import archive_config, one_inspection
+from qc_daemon.wiring.database import open_store
+from qc_daemon.wiring.station import repair
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ def correct_inspection(
         InputError: there is no such inspection, or the value cannot be one of that field.
         StoreUnavailable: the station runs.
     """
-    with open_store(station_folder(config, station)) as store:
+    with open_store(archive_config(config, station)) as store:
         repair(store)
         number = one_inspection(store, key).number
         done = store.add_correction(Correction(number, field, value, who, why, SystemClock().now()))

@@ -11,8 +11,7 @@ from qc_daemon.clock import SystemClock
 from qc_daemon.config import DEFAULT_FILE, Config, load_config
 from qc_daemon.domain.errors import ConfigError
 from qc_daemon.domain.retention import EvidenceKind, LetGo
-from qc_daemon.settings.retention import RetentionSection
-from qc_daemon.wiring.station import decoders, open_store
+from qc_daemon.wiring.database import open_inspections, open_store, url_of
 from qc_daemon.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -21,42 +20,46 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+_INSTEAD = "take pg_dump and copy the folder, in the order that docs/operating.md gives"
 
-def run_retention(folder: Path, section: RetentionSection) -> tuple[LetGo, ...]:
+
+def run_retention(config: Config) -> tuple[LetGo, ...]:
     """Let go what the rules no longer keep, of a station that no daemon writes."""
     from storage.retention import retire
 
-    with open_store(folder) as store:
-        return retire(store, folder, section.rules, SystemClock().now())
+    with open_store(config) as store:
+        return retire(store, config.station.folder, config.retention.rules, SystemClock().now())
 
 
-def would_retire(folder: Path, section: RetentionSection) -> tuple[LetGo, ...]:
+def would_retire(config: Config) -> tuple[LetGo, ...]:
     """Return what retention would let go now; nothing is changed."""
-    from storage.inspection_reader import open_inspections
     from storage.retention import plan_retention
 
     contents: Counter[EvidenceKind] = Counter()
     sizes: Counter[EvidenceKind] = Counter()
-    with open_inspections(folder, None, *decoders()) as reader:
-        for one in plan_retention(reader.reading, folder, section.rules, SystemClock().now()):
+    folder, rules = config.station.folder, config.retention.rules
+    with open_inspections(config) as reader:
+        for one in plan_retention(reader.reading, folder, rules, SystemClock().now()):
             contents[one.evidence.kind] += 1
             sizes[one.evidence.kind] += one.evidence.size_bytes
     return tuple(LetGo(kind, contents[kind], sizes[kind]) for kind in EvidenceKind)
 
 
-def hold_lot(folder: Path, lot: str, held: bool, who: str, why: str) -> None:
+def hold_lot(config: Config, lot: str, held: bool, who: str, why: str) -> None:
     """Put a lot under legal hold, or release it."""
     from storage.retention_rows import set_hold
 
-    with open_store(folder) as store, store.transaction() as session:
+    with open_store(config) as store, store.transaction() as session:
         set_hold(session, lot, held, who, why, SystemClock().now())
 
 
-def backup(folder: Path, target: Path) -> "BackupDone":
+def backup(config: Config, target: Path) -> "BackupDone":
     """Copy a station, also while its daemon runs, and check the copy."""
     from storage.backup import backup_station
+    from storage.database_url import sqlite_file
 
-    return backup_station(folder, target)
+    sqlite_file(url_of(config), _INSTEAD)
+    return backup_station(config.station.folder, target)
 
 
 def restore(backup_folder: Path, folder: Path) -> "FsckReport":
@@ -99,7 +102,7 @@ def nightly_backup(config: Config) -> Callable[[], None]:
 
     def run() -> None:
         if config.backup is not None:
-            done = backup(config.station.folder, config.backup.folder)
+            done = backup(config, config.backup.folder)
             log.info("backed up", files=done.copied_files, size_bytes=done.copied_bytes)
 
     return run

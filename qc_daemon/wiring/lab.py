@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qc_daemon.clock import SystemClock
+from qc_daemon.config import Config
 from qc_daemon.domain.errors import InputError, Retired
 from qc_daemon.domain.inspection import Acquisition
-from qc_daemon.domain.lab_comparison import LabComparison, compare
+from qc_daemon.domain.lab_comparison import LabComparison, compare, compared_shares
 from qc_daemon.domain.spectrum import Spectrum, absorbance_spectrum
-from qc_daemon.wiring.station import decoders, open_store
+from qc_daemon.wiring.database import open_inspections, open_store
 
 if TYPE_CHECKING:
     from models.training.dataset import Dataset
@@ -40,38 +41,40 @@ class _Example:
     spectrum: Spectrum
 
 
-def import_results(folder: Path, file: Path, who: str) -> "LabImport":
+def import_results(config: Config, file: Path, who: str) -> "LabImport":
     """Store the laboratory results of a CSV file in a station that no daemon writes."""
     from storage.lab_results import import_lab_file
 
-    with open_store(folder) as store:
+    with open_store(config) as store:
         return import_lab_file(store.transaction, file, who, SystemClock().now())
 
 
-def lab_comparison(folder: Path) -> tuple[LabComparison, ...]:
-    """Return how well the current conclusions agree with the laboratory."""
-    from storage.inspection_reader import open_inspections
-    from storage.lab_results import compared_shares
+def lab_comparison(config: Config) -> tuple[LabComparison, ...]:
+    """Return how well the current conclusions agree with the laboratory, on the basis of its results.
 
-    with open_inspections(folder, None, *decoders()) as reader, reader.reading() as session:
-        return compare(compared_shares(session))
+    Raises:
+        InputError: a result and what was said of its specimen cannot be brought to one basis.
+    """
+    from storage.lab_results import analysed_inspections
+
+    with open_inspections(config) as reader, reader.reading() as session:
+        return compare(compared_shares(analysed_inspections(session)))
 
 
-def write_lab_dataset(folder: Path, out: Path) -> WrittenDataset:
+def write_lab_dataset(config: Config, out: Path) -> WrittenDataset:
     """Write a dataset folder of all inspections whose specimen a laboratory analysed.
 
     Raises:
         InputError: the folder is not empty, or no inspection can be used.
     """
     from models.training.datasets import write_dataset
-    from storage.inspection_reader import open_inspections
     from storage.lab_results import confirmed_specimens
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} exists and is not empty; expected a new folder")
     left_out: list[str] = []
     examples: list[_Example] = []
-    with open_inspections(folder, None, *decoders()) as reader:
+    with open_inspections(config) as reader:
         with reader.reading() as session:
             confirmed = list(confirmed_specimens(session))
         for one in confirmed:
@@ -82,7 +85,9 @@ def write_lab_dataset(folder: Path, out: Path) -> WrittenDataset:
                 left_out.append(f"inspection {one.number} is left out: {error}")
     examples = _on_one_axis(examples, left_out)
     if not examples:
-        raise InputError(f"{folder}: no inspection has a laboratory result and a spectrum; expected some")
+        raise InputError(
+            f"{config.station.folder}: no inspection has a laboratory result and a spectrum; expected some"
+        )
     write_dataset(_dataset(out, examples))
     return WrittenDataset(len(examples), len({one.confirmed.specimen for one in examples}), tuple(left_out))
 

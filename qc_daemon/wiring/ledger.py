@@ -12,10 +12,10 @@ import structlog
 
 from qc_daemon.alarms import Alarms
 from qc_daemon.clock import SystemClock
-from qc_daemon.config import Config, load_config
+from qc_daemon.config import Config
 from qc_daemon.domain.errors import QcError
-from qc_daemon.wiring.archive import station_folder
-from qc_daemon.wiring.station import decoders
+from qc_daemon.wiring.archive import archive_config
+from qc_daemon.wiring.database import open_inspections, url_of
 
 if TYPE_CHECKING:
     from storage.ledger_anchors import Anchor
@@ -33,8 +33,8 @@ def check_ledger_of(config: Path, station: Path | None) -> "LedgerReport":
     """
     from storage.ledger_check import check_ledger
 
-    folder = station_folder(config, station)
-    return check_ledger(folder, anchors=_anchors(load_config(config)) if config.exists() else ())
+    settings = archive_config(config, station)
+    return check_ledger(settings.station.folder, url_of(settings), _anchors(settings))
 
 
 def nightly_ledger_check(config: Config, alarms: Alarms) -> Callable[[], None]:
@@ -43,7 +43,7 @@ def nightly_ledger_check(config: Config, alarms: Alarms) -> Callable[[], None]:
     def check() -> None:
         from storage.ledger_check import check_ledger
 
-        problems = check_ledger(config.station.folder, anchors=_anchors(config)).problems
+        problems = check_ledger(config.station.folder, url_of(config), _anchors(config)).problems
         alarms.clear("ledger")
         if problems:
             more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
@@ -75,12 +75,11 @@ def write_head(config: Config) -> None:
     Raises:
         StoreUnavailable: the database does not answer, or the file cannot be written.
     """
-    from storage.inspection_reader import open_inspections
     from storage.ledger_anchors import write_anchor
 
     if config.ledger is None:
         return
-    with open_inspections(config.station.folder, None, *decoders()) as reader:
+    with open_inspections(config) as reader:
         head = reader.ledger_head()
     write_anchor(config.ledger.anchor_file, head, SystemClock().now())
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from qc_daemon.config import Config
 from qc_daemon.domain.errors import CheckpointError
+from qc_daemon.wiring.database import url_of
 
 COMPOSITION = "composition"  # the role of a model that infers fibre shares
 
@@ -25,7 +26,7 @@ def chosen_checkpoint(config: Config) -> Path:
     if config.judgement.checkpoint is not None:
         return config.judgement.checkpoint
     folder = config.station.folder
-    active = active_model(folder, COMPOSITION)
+    active = active_model(folder, COMPOSITION, url_of(config))
     if active is None:
         return RELEASED
     found = model_of_version(active.digest, station_models(folder))

@@ -12,9 +12,9 @@ from qc_daemon.config import DEFAULT_FILE, Config
 from qc_daemon.domain.errors import ConfigError, QcError, StoreUnavailable
 from qc_daemon.domain.inspection import ModelVersion
 from qc_daemon.wiring.archive import archive_config
+from qc_daemon.wiring.database import open_store
 from qc_daemon.wiring.model_choice import COMPOSITION, chosen_checkpoint, station_models
 from qc_daemon.wiring.parity_record import keep_parity
-from qc_daemon.wiring.station import open_store
 
 if TYPE_CHECKING:
     from models.checkpoint import Manifest
@@ -102,7 +102,7 @@ def activate_model(config: Config, name: str) -> ModelVersion:
     open_runtime(checkpoint, judgement.runtime).close()
     version = ModelVersion(COMPOSITION, checkpoint.manifest.name, checkpoint.digest)
     try:
-        with open_store(folder) as store:
+        with open_store(config) as store:
             store.activate_model(version)
     except StoreUnavailable as error:
         raise StoreUnavailable(

@@ -35,7 +35,7 @@ def _check(config: Config, alarms: Alarms) -> Callable[[], None]:
     """Check every promise from outside; the alarm goes when a later night finds nothing."""
 
     def check() -> None:
-        problems = check_promises(config.station.folder).problems
+        problems = check_promises(config).problems
         alarms.clear("fsck")
         if problems:
             more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""

@@ -9,7 +9,7 @@ from qc_daemon.domain.errors import InputError, Unavailable
 from qc_daemon.domain.people import Person
 from qc_daemon.domain.requests import Answer, AnswerKind, Credential, CredentialKind, Request
 from qc_daemon.wiring.calibration import station_runs
-from qc_daemon.wiring.station import decoders, open_store
+from qc_daemon.wiring.database import open_inspections, open_store
 
 
 def ask_at_console(config: Config, request: Request) -> str:
@@ -28,7 +28,7 @@ def ask_at_console(config: Config, request: Request) -> str:
         if config.web is None:
             raise Unavailable("the station runs without a section [web]; stop it first")
         return _secret_of(DeskSocket(config.station.folder).ask(credential, request))
-    with open_store(config.station.folder) as store:
+    with open_store(config) as store:
         people, stopped = SqlPeopleBook(store.reading, store.transaction), _StoppedStation()
         desk = FrontDesk(people, stopped, stopped.activate, SystemClock(), DeskSettings(timedelta()))
         return _secret_of(desk.ask(credential, request))
@@ -36,10 +36,9 @@ def ask_at_console(config: Config, request: Request) -> str:
 
 def known_people(config: Config) -> tuple[Person, ...]:
     """Return everybody, also while the station runs."""
-    from storage.inspection_reader import open_inspections
     from storage.people import SqlPeopleReader
 
-    with open_inspections(config.station.folder, None, *decoders()) as reader:
+    with open_inspections(config) as reader:
         return SqlPeopleReader(reader.reading).people()
 
 

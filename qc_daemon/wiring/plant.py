@@ -13,7 +13,8 @@ from qc_daemon.domain.errors import ConfigError
 from qc_daemon.domain.outbox import Outbox
 from qc_daemon.plant_push import PlantPusher, push_once
 from qc_daemon.settings.plant import PlantSection
-from qc_daemon.wiring.station import inspection_store, open_store, repair
+from qc_daemon.wiring.database import open_store
+from qc_daemon.wiring.station import inspection_store, repair
 from qc_daemon.workplace import Workplace
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def push_to_plant(config: Config) -> int:
 
     if config.plant is None:
         raise ConfigError("plant: no such section; expected [plant] with url and station")
-    with open_store(config.station.folder) as store:
+    with open_store(config) as store:
         repair(store)
         outbox, pushed = SqlOutbox(store), 0
         with _plant(config.plant, store) as plant:

@@ -25,9 +25,10 @@ from qc_daemon.domain.optics import OpticsMask
 from qc_daemon.domain.replay import Replay, compare
 from qc_daemon.pipeline import Judges, conclude
 from qc_daemon.wiring.archive import one_inspection
+from qc_daemon.wiring.database import open_inspections
 from qc_daemon.wiring.model_choice import COMPOSITION, station_models
 from qc_daemon.wiring.optics import dirt_known_to
-from qc_daemon.wiring.station import decoders, open_judges
+from qc_daemon.wiring.station import open_judges
 
 if TYPE_CHECKING:
     from storage.inspection_reader import SqlInspectionReader
@@ -144,9 +145,8 @@ def sentence(one: Replayed) -> str:
 
 @contextmanager
 def _open_reader(config: Config) -> "Iterator[SqlInspectionReader]":
-    from storage.inspection_reader import open_inspections
 
-    with open_inspections(config.station.folder, None, *decoders()) as reader:
+    with open_inspections(config) as reader:
         yield reader
 
 

@@ -17,7 +17,8 @@ from qc_daemon.domain.inspection import ReportFile
 from qc_daemon.domain.period_records import DayRecord, LotRecord
 from qc_daemon.domain.sampling import SamplingPlan, judge_lot
 from qc_daemon.wiring.archive import one_inspection
-from qc_daemon.wiring.station import decoders, inspection_store
+from qc_daemon.wiring.database import open_inspections
+from qc_daemon.wiring.station import inspection_store
 from qc_daemon.wiring.templates import templates_in_use
 from qc_daemon.workplace import Workplace
 
@@ -34,11 +35,10 @@ def write_certificate(config: Config, key: str, language: ReportLanguage | None,
     from reports.certificate import certificate_sheet
     from reports.content import certificate_content
     from reports.renderer import render_apart, write_whole
-    from storage.inspection_reader import open_inspections
     from storage.report_reader import SqlReportReader
 
     section = config.station
-    with open_inspections(section.folder, None, *decoders()) as reader:
+    with open_inspections(config) as reader:
         number = one_inspection(reader, key).number
         acquisition, conclusion, around = SqlReportReader(reader).load(number)
     path = out or Path(f"certificate-{number}.pdf")
@@ -118,10 +118,9 @@ def _write_and_record(
 
 @contextmanager
 def _report_reader(config: Config) -> Iterator["SqlReportReader"]:
-    from storage.inspection_reader import open_inspections
     from storage.report_reader import SqlReportReader
 
-    with open_inspections(config.station.folder, None, *decoders()) as reader:
+    with open_inspections(config) as reader:
         yield SqlReportReader(reader)
 
 

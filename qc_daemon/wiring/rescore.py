@@ -20,8 +20,9 @@ from qc_daemon.config import Config
 from qc_daemon.domain.errors import IntegrityError, Retired
 from qc_daemon.pipeline import conclude
 from qc_daemon.wiring.model_choice import COMPOSITION, named_checkpoint
+from qc_daemon.wiring.database import open_inspections, open_store
 from qc_daemon.wiring.ray_session import ray_session
-from qc_daemon.wiring.station import decoders, open_judges, open_store, repair
+from qc_daemon.wiring.station import open_judges, repair
 
 BATCH = 8  # acquisitions that a worker takes at once
 _MAX_BLOCKS = 4096  # more would cost Ray more than they spread
@@ -67,7 +68,7 @@ def rescore(
     checkpoint = load_checkpoint(named_checkpoint(config, model).resolve())
     problems: list[str] = []
     drawn = retired = 0
-    with open_store(config.station.folder) as store:
+    with open_store(config) as store:
         repair(store)
         numbers = numbers_not_judged_by(store, COMPOSITION, checkpoint.digest)
         judged_before = number_of_acquisitions(store) - len(numbers)
@@ -95,12 +96,11 @@ class Rescorer:
     """
 
     def __init__(self, config: Config, checkpoint: Path) -> None:
-        from storage.inspection_reader import open_inspections
 
         self._resources = ExitStack()  # closed by the end of the process: reading leaves nothing behind
         enter = self._resources.enter_context
         self._judges = enter(open_judges(config, checkpoint))
-        self._reader = enter(open_inspections(config.station.folder, None, *decoders()))
+        self._reader = enter(open_inspections(config))
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[Any]]:
         """Return columns number, conclusion (pickled; empty if it cannot be drawn), retired and problem."""

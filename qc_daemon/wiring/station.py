@@ -3,7 +3,7 @@
 Heavy packages are imported where they are used, so that a command starts at once.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
@@ -11,24 +11,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 
 from qc_daemon.clock import SystemClock, new_id
 from qc_daemon.config import Config
 from qc_daemon.domain.ports import AlarmStore, Line, MicroscopeCamera
 from qc_daemon.domain.quality import FrameLimits, ScanLimits
 from qc_daemon.domain.rules import rule_named
-from qc_daemon.domain.spectrum import Scan
 from qc_daemon.domain.warm_up import WarmUpLimits
 from qc_daemon.pipeline import Judges
 from qc_daemon.wiring.calibration_settings import configured_transfer, reference_limits, tile_on_request
 from qc_daemon.wiring.cameras import camera_of, flat_field
 from qc_daemon.wiring.cleaning import open_cleaner
+from qc_daemon.wiring.database import open_store
 from qc_daemon.wiring.model_choice import chosen_checkpoint
 from qc_daemon.wiring.optics import known_dirt, optics_care
-from qc_daemon.wiring.spectrometers import scan_decoders, spectrometer_of
+from qc_daemon.wiring.spectrometers import spectrometer_of
 from qc_daemon.wiring.templates import templates_in_use
 from qc_daemon.workplace import Instruments, Workplace
 
@@ -47,7 +45,7 @@ def open_repaired_store(config: Config) -> Iterator["SqlInspectionStore"]:
     Raises:
         StoreUnavailable: another process writes the station, or its database cannot be used.
     """
-    with open_store(config.station.folder) as store:
+    with open_store(config) as store:
         repair(store)
         yield store
 
@@ -152,20 +150,6 @@ def runtime_name(kind: str) -> str:
     """Return what computes the networks, with its version; answers of equal ones are bit for bit alike."""
     package = {"onnx": "onnxruntime", "mindspore": "mindspore"}.get(kind)
     return f"{kind} {version(package)}" if package else kind
-
-
-def open_store(folder: Path) -> "SqlInspectionStore":
-    """Return the store of a station; enter it to be the one that writes."""
-    from storage.inspection_store import open_store
-
-    return open_store(folder, None, *decoders())
-
-
-def decoders() -> tuple[Mapping[str, Callable[[bytes], Scan]], Callable[[bytes, str], NDArray[np.uint8]]]:
-    """Return what decodes stored scans, by their raw format, and stored images."""
-    from instruments.camera.image_codec import decode_image
-
-    return scan_decoders(), decode_image
 
 
 def inspection_store(workplace: Workplace) -> "SqlInspectionStore":

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from qc_daemon.domain.errors import InputError
 from qc_daemon.domain.ledger import LedgerHead
-from qc_daemon.wiring.archive import station_folder
+from qc_daemon.wiring.archive import archive_config
+from qc_daemon.wiring.database import open_inspections
 from qc_daemon.wiring.ledger import check_ledger_of
-from qc_daemon.wiring.station import decoders
 
 if TYPE_CHECKING:
     from reports.verification import CertificateClaims
@@ -88,15 +88,15 @@ def _joined(one: Verification, other: Verification) -> Verification:
 
 def _verify_period_report(pdf: bytes, path: Path, config: Path, station: Path | None) -> Verification:
     from reports.period_verification import check_period_report
-    from storage.inspection_reader import open_inspections
     from storage.period_rows import period_report_recorded_at
 
     found = check_period_report(pdf, str(path))
     own = Verification(found.checked, (), found.problems)
     if _has_no_station(config, station):
         return _joined(own, _NO_STATION)
-    folder = station_folder(config, station)
-    with open_inspections(folder, None, *decoders()) as reader:
+    settings = archive_config(config, station)
+    folder = settings.station.folder
+    with open_inspections(settings) as reader:
         head = reader.ledger_entry(found.ledger.sequence) if found.ledger is not None else None
         with reader.reading() as session:
             recorded = period_report_recorded_at(session, found.file_sha256)
@@ -115,13 +115,13 @@ def _recorded(at: datetime | None, folder: Path) -> Verification:
 
 
 def _asked_of_station(claims: "CertificateClaims", config: Path, station: Path | None) -> Verification:
-    from storage.inspection_reader import open_inspections
     from storage.report_reader import SqlReportReader
 
     if _has_no_station(config, station):
         return _NO_STATION
-    folder = station_folder(config, station)
-    with open_inspections(folder, None, *decoders()) as reader:
+    settings = archive_config(config, station)
+    folder = settings.station.folder
+    with open_inspections(settings) as reader:
         known = SqlReportReader(reader).known_conclusion(claims.conclusion_id)
         head = reader.ledger_entry(claims.ledger_sequence) if claims.ledger_sequence is not None else None
     if known is None:

@@ -29,7 +29,7 @@ from qc_daemon.wiring.archive import status_file
 from qc_daemon.wiring.calibration import duties_known_to
 from qc_daemon.wiring.model_choice import COMPOSITION, chosen_checkpoint, station_models
 from qc_daemon.wiring.parity_record import kept_parity
-from qc_daemon.wiring.station import decoders
+from qc_daemon.wiring.database import open_inspections
 
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
@@ -82,12 +82,11 @@ def open_page(
 def serve_page(heart: Connection, document: dict[str, Any], listening: socket.socket) -> None:
     """Be the process of the page."""
     from qc_daemon.web.server import serve
-    from storage.inspection_reader import open_inspections
 
     os.nice(_NICENESS)
     config = Config.model_validate(document)
     assert config.web is not None, "the page is served only with a section [web]"
-    with open_inspections(config.station.folder, None, *decoders()) as reader:
+    with open_inspections(config) as reader:
         parts = page_parts(config, config.web, reader, SystemClock())
         serve(parts, config.web, listening, lambda: beat(heart))
 

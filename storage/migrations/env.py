@@ -7,6 +7,7 @@ import storage.correction_tables
 import storage.ground_tables
 import storage.lab_tables
 import storage.ledger_tables
+import storage.migrations.postgres_types
 import storage.outbox_tables
 import storage.people_tables
 import storage.report_tables

@@ -17,9 +17,10 @@ from qc_daemon.cli import main
 from qc_daemon.config import Config, load_config
 from qc_daemon.domain.errors import CheckpointError
 from qc_daemon.wiring.archive import open_archive
+from qc_daemon.wiring.database import open_store
 from qc_daemon.wiring.history import run_query
 from qc_daemon.wiring.model_choice import chosen_checkpoint
-from qc_daemon.wiring.station import open_judges, open_store
+from qc_daemon.wiring.station import open_judges
 
 EMULATED = '[station]\nfolder = "{folder}"\n[emulated_line]\nspecimens = 2\n[judgement]\n'
 
@@ -144,7 +145,7 @@ def test_an_activated_model_judges_from_the_next_start_and_stays(station: Statio
     station.models("activate", RELEASED.name)
     assert chosen_checkpoint(station.config) == RELEASED
     rows = run_query(
-        station.folder, "SELECT role, name, digest FROM model_activations ORDER BY sequence"
+        station.config, "SELECT role, name, digest FROM model_activations ORDER BY sequence"
     ).rows
     released = load_checkpoint(RELEASED)
     assert rows == (
@@ -182,7 +183,7 @@ def test_a_model_that_fails_its_golden_outputs_is_not_activated(station: Station
 
 def test_a_running_station_is_left_alone_and_the_way_is_told(station: Station) -> None:
     station.add_model("our-line")
-    with open_store(station.folder):
+    with open_store(station.config):
         ran = station.models("activate", "our-line")
     require_one_line(ran, 3, f"process {os.getpid()}", "stop it, activate, start it again")
     assert chosen_checkpoint(station.config) == RELEASED

@@ -20,7 +20,8 @@ from qc_daemon.domain.label import DeclaredFibre, DeclaredLabel
 from qc_daemon.domain.reasons import ReasonCode
 from qc_daemon.domain.verdict import Outcome
 from qc_daemon.pipeline import conclude
-from qc_daemon.wiring.station import open_store
+from qc_daemon.wiring.database import open_store
+from qc_daemon.wiring.lines import demo_config
 from reports.content import certificate_content
 from storage.fsck import check_station
 
@@ -140,7 +141,7 @@ def test_a_range_of_wavelengths_that_is_too_short_is_named_even_without_a_validi
 
 def test_stored_conclusions_of_old_and_new_models_pass_fsck(tmp_path: Path) -> None:
     acquisition = an_inspection()
-    with open_store(tmp_path / "station") as store:
+    with open_store(demo_config(tmp_path / "station")) as store:
         assert acquisition.white is not None
         store.add_reference(acquisition.white)
         number = store.add_acquisition(acquisition).number

@@ -150,7 +150,8 @@ def test_an_option_that_does_not_exist() -> None:
 
 
 def test_a_station_that_another_process_writes(station: Path) -> None:
-    from qc_daemon.wiring.station import open_store
+    from qc_daemon.wiring.database import open_store
+    from qc_daemon.wiring.lines import demo_config
 
-    with open_store(station):
+    with open_store(demo_config(station)):
         require_one_line(qc_daemon("conclude", "--all", "--station", station), 3, "station")

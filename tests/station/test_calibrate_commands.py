@@ -11,6 +11,7 @@ import pytest
 from command_line import Ran, qc_daemon
 
 from qc_daemon.wiring.history import run_query
+from qc_daemon.wiring.lines import demo_config
 
 
 def a_station(folder: Path, spectrometer: str = "nirscan-nano", calibration: str = "") -> Path:
@@ -49,7 +50,7 @@ def test_a_spectrometer_is_referenced_checked_and_listed(tmp_path: Path) -> None
     assert {duty["what"]: duty["state"] for duty in listed["duties"]} == {
         "white": "ok", "dark": "ok", "tile check": "ok", "wavelength check": "ok",
     }  # fmt: skip
-    rows = run_query(station / "station", "SELECT id, pga_gain, tile_id FROM v_references").rows
+    rows = run_query(demo_config(station / "station"), "SELECT id, pga_gain, tile_id FROM v_references").rows
     assert rows == ((white["id"], 64, "emulated-tile"),)
 
 
@@ -71,7 +72,9 @@ def test_out_of_control_refers_what_is_inspected_until_a_person_resets_it(tmp_pa
     assert (reset.status, reset.document["serial"], reset.document["who"]) == (0, "VIRTUAL", "Wang")
     again = qc_daemon("inspect", "--specimen", "S-2", *label, "--json", folder=station)
     assert not any("out of control" in reason for reason in again.document["reasons"])
-    rows = run_query(station / "station", "SELECT instrument_serial, who, why FROM v_control_resets").rows
+    rows = run_query(
+        demo_config(station / "station"), "SELECT instrument_serial, who, why FROM v_control_resets"
+    ).rows
     assert rows == (("VIRTUAL", "Wang", "limit was a test"),)
 
 
@@ -104,7 +107,9 @@ def test_a_white_tile_is_read_by_the_running_station_and_other_calibrations_wait
         white = calibrate(station, "white", "--json")
         assert white.status == 0, white.err
         assert white.document["tile"] == "emulated-tile"
-        rows = run_query(station / "station", "SELECT id FROM v_references WHERE is_current = 1").rows
+        rows = run_query(
+            demo_config(station / "station"), "SELECT id FROM v_references WHERE is_current = 1"
+        ).rows
         assert rows == ((white.document["id"],),)
         dark = calibrate(station, "dark")
         assert dark.status == 3 and "Traceback" not in dark.err

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from storage import schema
-from storage.database import database_url, open_writer
+from storage.database_url import database_url
 from storage.schema import upgrade
+from storage.sqlite_file import SqliteFile
 
 
 class Cut(Exception):
@@ -24,13 +24,15 @@ def upgrade_cut_before(path: Path, statement: int, monkeypatch: pytest.MonkeyPat
             raise Cut
         seen += 1
 
-    def cut_writer(*arguments: object, **options: object):
-        engine = open_writer(*arguments, **options)
+    open_writer = SqliteFile.open_writer
+
+    def cut_writer(database: SqliteFile, migrating: bool = False):
+        engine = open_writer(database, migrating)
         event.listen(engine, "before_cursor_execute", count)
         return engine
 
     with monkeypatch.context() as patched:
-        patched.setattr(schema, "open_writer", cut_writer)
+        patched.setattr(SqliteFile, "open_writer", cut_writer)
         try:
             upgrade(database_url(path))
         except Cut:

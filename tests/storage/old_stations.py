@@ -5,8 +5,8 @@ from pathlib import Path
 from alembic import command
 from pysqlite3 import dbapi2
 
-from storage.database import open_writer
 from storage.schema import _alembic_config
+from storage.sqlite_file import SqliteFile
 from storage.views import drop_views
 
 _LEDGER_BEGINS = "0008"
@@ -18,7 +18,7 @@ def take_back(path: Path, revision: str) -> None:
     newer = path.with_name("newer.sqlite3")
     _checkpoint(path)
     path.rename(newer)
-    writer = open_writer(path, foreign_keys=False)
+    writer = SqliteFile(path).open_writer(migrating=True)
     with writer.begin() as connection:
         config = _alembic_config()
         config.attributes["connection"] = connection

@@ -11,7 +11,7 @@ from pyarrow import parquet
 from pysqlite3 import dbapi2
 
 from qc_daemon.domain.errors import InputError, StoreUnavailable
-from storage.database import database_url
+from storage.database_url import database_url
 from storage.history_export import armoured, export_view
 from storage.views import VIEWS
 

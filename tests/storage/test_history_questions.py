@@ -10,7 +10,7 @@ from pysqlite3 import dbapi2
 
 from qc_daemon.domain.defect_points import SizedDefect, point_rule, score_roll
 from qc_daemon.domain.inspection import Defect
-from storage.database import database_url
+from storage.database_url import database_url
 from storage.history import run_query
 from storage.lab_results import import_lab_file
 from storage.questions import QUESTIONS

@@ -15,7 +15,7 @@ import pytest
 from builders_storage import acquisition, conclusion, station_store
 
 from qc_daemon.domain.errors import InputError
-from storage.database import database_url
+from storage.database_url import database_url
 from storage.history_site import serve_history
 from storage.questions import QUESTIONS
 

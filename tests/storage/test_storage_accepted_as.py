@@ -6,7 +6,7 @@ import pytest
 from builders_storage import acquisition, specimen, station_store
 from pysqlite3 import dbapi2
 
-from storage import database
+from storage import sqlite_file
 
 
 def test_a_specimen_is_found_in_the_database_under_its_newest_number(tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_a_specimen_is_found_in_the_database_under_its_newest_number(tmp_path: P
 def test_a_specimen_is_found_while_its_acquisition_waits_in_the_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "_WRITER_WAIT_S", 0.02)
+    monkeypatch.setattr(sqlite_file, "_WRITER_WAIT_S", 0.02)
     with station_store(tmp_path) as store:
         store.add_acquisition(acquisition(0))
         other = dbapi2.connect(tmp_path / "qc.sqlite3", isolation_level=None)

@@ -8,10 +8,11 @@ from builders_storage import station_store
 from qc_daemon.domain.errors import StoreUnavailable
 from qc_daemon.domain.inspection import ModelVersion
 from storage import schema
-from storage.database import database_url, open_writer
+from storage.database_url import database_url
 from storage.history import run_query
 from storage.model_activations import active_model
 from storage.schema import current, upgrade
+from storage.sqlite_file import SqliteFile
 
 FIRST = ModelVersion("composition", "isic-net-1", "1" * 64)
 SECOND = ModelVersion("composition", "isic-net-2", "2" * 64)
@@ -48,7 +49,7 @@ def test_a_station_of_the_schema_before_uses_its_default_and_is_brought_forward(
     station = tmp_path / "station"
     station.mkdir()
     path = station / "qc.sqlite3"
-    writer = open_writer(path, foreign_keys=False)
+    writer = SqliteFile(path).open_writer(migrating=True)
     with writer.begin() as connection:
         config = schema._alembic_config()
         config.attributes["connection"] = connection

@@ -24,7 +24,7 @@ from qc_daemon.domain.control_charts import ChartPoint
 from qc_daemon.domain.errors import IntegrityError
 from qc_daemon.domain.reasons import Reason, ReasonCode
 from qc_daemon.domain.rules import Tolerance
-from storage.database import database_url
+from storage.database_url import database_url
 from storage.fsck import check_station
 from storage.history import run_query
 from storage.schema import current, newest_revision

@@ -12,8 +12,9 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from qc_daemon.domain.errors import InputError, StoreUnavailable
-from storage.database import database_path, database_url, open_reader, open_writer, require_safe_sqlite
+from storage.database_url import database_of, database_url
 from storage.schema import current, newest_revision, upgrade
+from storage.sqlite_file import SqliteFile, require_safe_sqlite
 from storage.tables import Base
 from storage.views import VIEWS
 
@@ -24,7 +25,7 @@ def path(tmp_path):
 
 
 def definitions(path) -> dict[str, str]:
-    with open_reader(path).connect() as connection:
+    with SqliteFile(path).open_reader().connect() as connection:
         rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
     return {name: " ".join(sql.split()) for name, sql in rows}
 
@@ -37,13 +38,13 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(path):
         assert made[table.name] == " ".join(str(CreateTable(table).compile(dialect=dialect)).split())
         for index in table.indexes:
             assert made[index.name] == str(CreateIndex(index).compile(dialect=dialect))
-    with open_reader(path).connect() as connection:
+    with SqliteFile(path).open_reader().connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
 def test_every_table_of_ours_is_strict(path):
     upgrade(database_url(path))
-    with open_reader(path).connect() as connection:
+    with SqliteFile(path).open_reader().connect() as connection:
         lists = connection.exec_driver_sql("PRAGMA table_list").mappings().all()
     loose = {row["name"] for row in lists if row["type"] == "table" and not row["strict"]}
     assert {name for name in loose if not name.startswith("sqlite_")} == {"alembic_version"}
@@ -56,7 +57,7 @@ def test_every_constraint_has_a_name():
 
 def test_the_writer_is_durable_and_the_reader_cannot_write(path):
     upgrade(database_url(path))
-    with open_writer(path).connect() as connection:
+    with SqliteFile(path).open_writer().connect() as connection:
         settings = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys", "journal_size_limit")
@@ -67,14 +68,15 @@ def test_the_writer_is_durable_and_the_reader_cannot_write(path):
         "foreign_keys": 1,
         "journal_size_limit": 64 * 2**20,
     }
-    with open_reader(path).connect() as connection, pytest.raises(Exception, match="readonly database"):
+    reading = SqliteFile(path).open_reader().connect()
+    with reading as connection, pytest.raises(Exception, match="readonly database"):
         connection.exec_driver_sql("DELETE FROM acquisitions")
 
 
 def test_a_writing_transaction_takes_the_lock_at_its_start(path):
     upgrade(database_url(path))
     other = dbapi2.connect(path, timeout=0, isolation_level=None)
-    with open_writer(path).begin(), pytest.raises(dbapi2.OperationalError, match="locked"):
+    with SqliteFile(path).open_writer().begin(), pytest.raises(dbapi2.OperationalError, match="locked"):
         other.execute("BEGIN IMMEDIATE")
     other.close()
 
@@ -93,11 +95,18 @@ def test_the_first_safe_sqlite_is_accepted():
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql://qc:secret@plant/qc", "sqlite://", "sqlite:///:memory:", "qc.sqlite3"]
+    "url",
+    [
+        "mysql://qc:secret@plant/qc",
+        "postgresql://qc:secret@plant",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "qc.sqlite3",
+    ],
 )
-def test_a_url_that_is_no_sqlite_file_is_refused_without_its_password(url):
-    with pytest.raises(InputError, match="expected sqlite:///PATH") as refused:
-        database_path(url)
+def test_a_url_of_another_database_is_refused_without_its_password(url):
+    with pytest.raises(InputError, match="expected sqlite:///PATH or postgresql://") as refused:
+        database_of(url)
     assert "secret" not in str(refused.value)
 
 
@@ -117,7 +126,7 @@ def test_upgrading_twice_changes_nothing(path):
 
 def make_revision(path, revision: str) -> bytes:
     upgrade(database_url(path))
-    with open_writer(path).begin() as connection:
+    with SqliteFile(path).open_writer().begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = ?", (revision,))
         connection.exec_driver_sql("INSERT INTO models VALUES (1, 'composition', 'future', 'ff')")
     dbapi2.connect(path).execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -177,6 +186,7 @@ def test_a_station_whose_database_is_gone_does_not_start_afresh(tmp_path):
         store.add_acquisition(acquisition())
     for file in station.glob("qc.sqlite3*"):
         file.unlink()
-    with pytest.raises(StoreUnavailable, match=r"is missing, but .* holds accepted"), station_store(station):
+    refused = pytest.raises(StoreUnavailable, match=r"is missing or empty, but .* holds accepted")
+    with refused, station_store(station):
         pass
     assert not (station / "qc.sqlite3").exists()

@@ -19,7 +19,7 @@ from builders_storage import (
 from pysqlite3 import dbapi2
 
 from qc_daemon.domain.errors import InputError, IntegrityError, StoreUnavailable
-from storage import database
+from storage import sqlite_file
 from storage.facts import accept
 from storage.fsck import check_station
 from storage.inspection_store import Drained
@@ -29,7 +29,7 @@ from storage.journal import Journal
 @pytest.fixture(autouse=True)
 def short_wait(monkeypatch):
     """A locked database is given up on soon, so that the tests are."""
-    monkeypatch.setattr(database, "_WRITER_WAIT_S", 0.02)
+    monkeypatch.setattr(sqlite_file, "_WRITER_WAIT_S", 0.02)
 
 
 def locked(station):

@@ -30,7 +30,7 @@ from qc_daemon.domain.errors import InputError
 from qc_daemon.domain.inspection import ReportFile
 from qc_daemon.domain.verdict import judge
 from storage.alarm_rows import SqlAlarmStore
-from storage.database import database_url
+from storage.database_url import database_url
 from storage.history import QueryResult, run_query
 from storage.views import VIEWS
 

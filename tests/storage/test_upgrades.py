@@ -10,7 +10,7 @@ from cut_upgrades import upgrade_cut_before
 from old_stations import tables_of, take_back
 from pysqlite3 import dbapi2
 
-from storage.database import database_url
+from storage.database_url import database_url
 from storage.ledger_check import check_ledger
 from storage.schema import current, newest_revision, upgrade
 

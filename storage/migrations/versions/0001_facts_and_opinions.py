@@ -208,4 +208,6 @@ def _reference(name: str, target: str, nullable: bool = False) -> sa.Column[Any]
 
 
 def _all_or_none(columns: tuple[str, ...]) -> str:
+    if op.get_bind().dialect.name == "postgresql":
+        return f"num_nulls({', '.join(columns)}) IN (0, {len(columns)})"
     return " + ".join(f"({column} IS NULL)" for column in columns) + f" IN (0, {len(columns)})"
