@@ -12,6 +12,7 @@ from dataclasses import replace
 import structlog
 
 from qc_daemon.alarms import Alarms
+from qc_daemon.article_focus import ArticleFocus
 from qc_daemon.camera_watch import WatchedCamera
 from qc_daemon.catching_up import CatchingUp
 from qc_daemon.clock_watch import ClockWatch
@@ -58,6 +59,7 @@ class LineLoop:
         self._watch = SpectrometerWatch(self._spectrometer, clock, workplace.warm_up)
         self._camera = self._watched_camera()
         self._clock_watch = ClockWatch(clock)
+        self._focus = ArticleFocus(store)
         care = workplace.optics_care
         self._optics = OpticsWatch(care, alarms) if care is not None else None
 
@@ -190,17 +192,26 @@ class LineLoop:
     def _inspect(self, station: Station, cue: Cue) -> None:
         self._watch.asked()
         try:
-            inspection = inspect_specimen(station, cue.specimen)
+            inspection = inspect_specimen(self._focused(station, cue.specimen.lot), cue.specimen)
         except InstrumentError:
             self._trigger.refuse(cue, NoVerdict.SPECTROMETER)
             raise
         self._trigger.answer(cue, inspection.conclusion)
+        self._focus.note(cue.specimen.lot, inspection.conclusion.cleaned)
         self._last_scan = inspection.acquisition.scan
         self._watch.measured(self._last_scan.conditions)
         self._judge_spectrometer(station.spectrometer)
         self._watch_camera()
         self._publish(inspection)
         self._watch_optics(inspection)
+
+    def _focused(self, station: Station, lot: str) -> Station:
+        """Return the station with judges that know how sharp the frames of a lot usually are."""
+        if station.camera is None:
+            return station
+        judges = station.judges
+        limits = self._focus.limits_for(lot, judges.frame_limits)
+        return replace(station, judges=replace(judges, frame_limits=limits))
 
     def _accepted_before(self, cue: Cue) -> int | None:
         """Return the number of a specimen that a restart made the line announce again."""

@@ -138,6 +138,12 @@ class SqlInspectionReader:
             stored = session.scalar(query)
         return max(numbers, default=stored)
 
+    def newest_of_lot(self, lot: str, count: int) -> tuple[int, ...]:
+        """Return the numbers of the last acquisitions that were measured as of a lot, newest first."""
+        query = select(AcquisitionRow.number).where(AcquisitionRow.lot == lot)
+        with self._reading() as session:
+            return tuple(session.scalars(query.order_by(AcquisitionRow.number.desc()).limit(count)))
+
     def load_acquisition(self, number: int, *, without_image: bool = False) -> Acquisition:
         """Return an acquisition, decoded anew from its stored bytes; without its image if that is gone.
 

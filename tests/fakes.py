@@ -219,6 +219,10 @@ class MemoryStore:
         named = [number for number, one in self.acquisitions.items() if one.specimen.id == specimen_id]
         return max(named, default=None)
 
+    def newest_of_lot(self, lot: str, count: int) -> Sequence[int]:
+        self._require_database()
+        return [n for n, one in reversed(self.acquisitions.items()) if one.specimen.lot == lot][:count]
+
     def load_acquisition(self, number: int) -> Acquisition:
         return self.acquisitions[number]
 

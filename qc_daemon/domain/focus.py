@@ -7,6 +7,8 @@ divides the rest, which takes exposure out. Sharpness depends on what is looked 
 between frames of the same article.
 """
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +21,11 @@ _TILES = 4
 # is blind to planes and edges (Computer Vision and Image Understanding 64, 1996); and the median of the
 # absolute value of a standard normal number.
 _MASK_GAIN, _NORMAL_MEDIAN = 6.0, 0.6745
+# A frame is clearly less sharp than its article's others below a quarter of their median, or further below it
+# than 2.5 of their own standard deviations (of the logarithm): fields of one fabric differ by a factor of two
+# either way, of an uneven one by ten, and a blur of 2 pixels leaves a tenth to a quarter.
+_FEWEST_FRAMES = 5
+_CLEAR_FACTOR, _CLEAR_DEVIATIONS = 4.0, 2.5
 
 
 def grey_levels(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -37,6 +44,23 @@ def focus_measure(grey: NDArray[np.float64]) -> float:
     smooth = _smoothed(_smoothed(grey).T).T
     parts = zip(_tiles(_laplacian(smooth)), _tiles(smooth[1:-1, 1:-1]), _tiles(grey), strict=True)
     return float(np.median([_sharpness(detail, level, raw) for detail, level, raw in parts]))
+
+
+def least_usual_focus(usual: Collection[float]) -> float:
+    """Return below which focus measure a frame is clearly less sharp than others of its article.
+
+    0 if fewer than five are known. Rounded to a power of the square root of 2, so that it seldom changes.
+
+    Args:
+        usual: focus measures of frames of the article that were in focus, all above 0.
+    """
+    if len(usual) < _FEWEST_FRAMES:
+        return 0.0
+    logarithms = np.log(np.array(usual))
+    middle = np.median(logarithms)
+    deviation = np.median(np.abs(logarithms - middle)) / _NORMAL_MEDIAN
+    least = middle - max(np.log(_CLEAR_FACTOR), _CLEAR_DEVIATIONS * deviation)
+    return float(2.0 ** (round(2.0 * least / np.log(2.0)) / 2.0))
 
 
 def noise_level(grey: NDArray[np.float64]) -> float:

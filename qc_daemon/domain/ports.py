@@ -298,6 +298,10 @@ class InspectionStore(ReferenceStore, Protocol):
         """Return the newest number under which a specimen was accepted; None if it never was."""
         ...
 
+    def newest_of_lot(self, lot: str, count: int) -> Sequence[int]:
+        """Return the numbers of the last acquisitions of a lot, newest first."""
+        ...
+
     def load_acquisition(self, number: int) -> Acquisition:
         """Return an acquisition, decoded anew from its stored bytes."""
         ...

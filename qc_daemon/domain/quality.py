@@ -52,7 +52,7 @@ class FrameLimits:
         min_focus: least `focus_measure`. It finds gross defocus only (blur of 6 px or more on fibre
             micrographs: sharp ones read 8e-5 to 8e-4 on the virtual mill and 5e-6 to 2e-5 on dark-ground
             cross-sections, blurred by 6 px they read below 8e-6 and 1e-6); sharpness depends on the
-            article, so a finer limit needs a baseline of the same article.
+            article, so the station asks for more once it knows an article (`qc_daemon/article_focus.py`).
         max_filled_percent: above this share of filled debris a frame is not measurable.
     """
 

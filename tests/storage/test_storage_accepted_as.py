@@ -32,3 +32,10 @@ def test_a_specimen_is_found_while_its_acquisition_waits_in_the_journal(
         assert store.drain() == 1
         assert [store.accepted_as(name) for name in ("S-1", "S-2", "S-3")] == [1, 2, None]
         other.execute("ROLLBACK")
+
+
+def test_the_newest_of_a_lot_are_found_without_those_of_another(tmp_path: Path) -> None:
+    with station_store(tmp_path) as store:
+        for number, lot in enumerate(("A", "B", "A", "A")):
+            store.add_acquisition(acquisition(number, specimen=specimen(lot=lot)))
+        assert [tuple(store.newest_of_lot(lot, 2)) for lot in "ABC"] == [(4, 3), (2,), ()]
