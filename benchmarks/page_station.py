@@ -74,8 +74,17 @@ def running_page(
         page.wait_for_inspections(1)
         yield page
     finally:
-        process.terminate()
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Stop a station, the hard way if it does not listen."""
+    process.terminate()
+    try:
         process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _asked(config: Path, *command: str) -> str:

@@ -38,18 +38,24 @@ _FILL = (
         raw_format, scan_sha256, triggered_at, triggered_monotonic_s, acquire_seconds, camera_expected)
     SELECT i, printf('%032x', i), strftime('%Y-%m-%dT%H:%M:%S', 1700000000 + 5 * i, 'unixepoch')
         || '.000000Z', printf('%064x', i), 'S-' || i, 'LOT-' || (i / 500),
-        'R-' || (i / 50 % 10), i % 50, 'cotton 100', 1,
+        'R-' || (i / 50 % 10), i % 50, 'cotton 60 polyester 40', 1,
         'nirscan-nano', printf('%064x', i), strftime('%Y-%m-%dT%H:%M:%S', 1700000000 + 5 * i, 'unixepoch') ||
         '.000000Z', i, 0.5, 0 FROM n""",
+    """INSERT INTO declared_fibres SELECT number, 0, 'cotton', 60.0 FROM acquisitions""",
+    """INSERT INTO declared_fibres SELECT number, 1, 'polyester', 40.0 FROM acquisitions""",
     """INSERT INTO identities (acquisition_number, specimen, lot, roll, position_m, label_text, corrected)
     SELECT number, specimen, lot, roll, position_m, label_text, 0 FROM acquisitions""",
     f"""{_COUNT} INSERT INTO conclusions (
         sequence, id, acquisition_number, concluded_at, infer_seconds, software_version, outcome,
         tolerance_name, tolerance_version, tolerance_clause, max_deviation_pp, minor_component_percent,
-        minor_deviation_pp)
+        minor_deviation_pp, main_fibre, novelty, novelty_limit, basis, interval_coverage, evidence_sha256)
     SELECT i, printf('%032x', i), i, strftime('%Y-%m-%dT%H:%M:%S', 1700000001 + 5 * i, 'unixepoch') ||
         '.000000Z', 0.1, '1', CASE WHEN i % 50 = 0 THEN 'FAIL' WHEN i % 7 = 0 THEN 'REFER' ELSE 'PASS' END,
-        'GB/T 29862-2013', '1', '7.4', 5.0, 10.0, 3.0 FROM n""",
+        'GB/T 29862-2013', '1', '7.4', 5.0, 10.0, 3.0, 'cotton', 0.1, 1.0, 'dry mass', 0.9,
+        printf('%064x', i) FROM n""",
+    """INSERT INTO fibre_shares SELECT sequence, 0, 'cotton', 58.0, 55.0, 61.0 FROM conclusions""",
+    """INSERT INTO fibre_shares SELECT sequence, 1, 'polyester', 42.0, 39.0, 45.0 FROM conclusions""",
+    """INSERT INTO conclusion_grounds (conclusion_sequence) SELECT sequence FROM conclusions""",
 )
 _QUERIES = {
     "newest": "/inspections",
@@ -62,7 +68,7 @@ _QUERIES = {
     "FAIL of a day long ago": "/inspections?since=2023-11-20&until=2023-11-20&verdict=FAIL",
     "UNDECIDED": "/inspections?verdict=UNDECIDED",
     "rolls": "/rolls",
-    "one inspection's roll": "/roll?lot=LOT-{lot}&roll=R-3",
+    "one roll's page": "/roll?lot=LOT-{lot}&roll=R-3",
 }
 
 

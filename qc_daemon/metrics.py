@@ -23,27 +23,31 @@ from qc_daemon.domain.verdict import Outcome
 from qc_daemon.figures import BUCKETS_S
 
 
-def exposition(status: Mapping[str, Any], folder: Path, now: datetime) -> bytes:
+def exposition(status: Mapping[str, Any], folder: Path, now: datetime, waiting: Mapping[str, int]) -> bytes:
     """Return the metrics in the text format.
 
     Args:
         status: as `qc_daemon.status.read_status` gives it.
         folder: of the station.
         now: the aware UTC time.
+        waiting: how many messages wait in the outbox, by destination.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Station(status, folder, now))
+    registry.register(_Station(status, folder, now, waiting))
     return generate_latest(registry)
 
 
 class _Station(Collector):
     """One look at a station."""
 
-    def __init__(self, status: Mapping[str, Any], folder: Path, now: datetime) -> None:
+    def __init__(
+        self, status: Mapping[str, Any], folder: Path, now: datetime, waiting: Mapping[str, int]
+    ) -> None:
         self._status = status
         self._figures = status["figures"]
         self._folder = folder
         self._now = now
+        self._waiting = waiting
 
     def collect(self) -> Iterable[Metric]:
         """Return everything."""
@@ -104,6 +108,12 @@ class _Station(Collector):
         for destination, count in figures["messages_sent"].items():
             sent.add_metric([destination], count)
         yield sent
+        waiting = GaugeMetricFamily(
+            "qc_messages_waiting", "Messages that a destination has not got.", labels=["destination"]
+        )
+        for destination, count in self._waiting.items():
+            waiting.add_metric([destination], count)
+        yield waiting
         passed = CounterMetricFamily("qc_line_events", "What the line device did.", labels=["event"])
         for event, count in line["counts"].items() if line else ():
             passed.add_metric([event], count)

@@ -1,11 +1,13 @@
 """By which settings and which label a conclusion was drawn."""
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, object_session
+from collections.abc import Iterable
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, object_session, selectinload
 
 from qc_daemon.domain.label import DeclaredLabel
 from storage.acquisition_rows import label_of
-from storage.correction_tables import IdentityRow
+from storage.correction_tables import CorrectionRow, IdentityRow
 from storage.corrections import corrected_label
 from storage.facts import content_sha256
 from storage.ground_tables import ConclusionGroundRow, JudgeSettingsRow
@@ -36,7 +38,26 @@ def settings_of(row: ConclusionRow) -> str:
 
 def label_judged(row: ConclusionRow) -> DeclaredLabel | None:
     """Return the label that a conclusion was judged against, which may have been corrected since."""
-    ground = _ground(row)
+    return _label_by(row, _ground(row))
+
+
+def labels_judged(
+    session: Session, rows: Iterable[ConclusionRow], which: Select[int]
+) -> dict[int, DeclaredLabel | None]:
+    """Return what `label_judged` does for each of many conclusions, by sequence, in a few queries.
+
+    Args:
+        session: of the rows.
+        rows: conclusions; what their acquisitions declared is best loaded with them.
+        which: selects the sequences of at least these conclusions.
+    """
+    corrections = selectinload(ConclusionGroundRow.label_correction).selectinload(CorrectionRow.fibres)
+    query = select(ConclusionGroundRow).where(ConclusionGroundRow.conclusion_sequence.in_(which))
+    grounds = {row.conclusion_sequence: row for row in session.scalars(query.options(corrections))}
+    return {row.sequence: _label_by(row, grounds.get(row.sequence)) for row in rows}
+
+
+def _label_by(row: ConclusionRow, ground: ConclusionGroundRow | None) -> DeclaredLabel | None:
     if ground is None or ground.label_correction is None:
         return label_of(row.acquisition)
     return corrected_label(ground.label_correction)

@@ -1,6 +1,6 @@
 """Reads the history for the operators' page, over a connection that cannot write."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +33,7 @@ from storage.correction_tables import IdentityRow
 from storage.corrections import specimen_of
 from storage.inspection_reader import SqlInspectionReader
 from storage.ledger_tables import LedgerRow
+from storage.outbox_tables import OutboxPositionRow, OutboxRow
 from storage.page_lists import newest_conclusion, one_roll, page_of_inspections, page_of_rolls
 from storage.page_rolls import (
     count_of_defects,
@@ -55,6 +56,7 @@ from storage.tables import (
     WhiteReferenceRow,
 )
 from storage.timestamps import utc_moment
+from storage.uncleaned_rows import uncleaned_of
 
 _LARGEST = 2**63 - 1
 _MAP_INSPECTIONS = 2000  # of one roll; a longer one shows its newest
@@ -180,6 +182,19 @@ class SqlPageReader:
         with self._reader.reading() as session:
             return tuple((row.sequence, order_of(row)) for row in session.scalars(query))
 
+    def waiting_messages(self) -> Mapping[str, int]:
+        """Return how many messages wait in the outbox, by destination."""
+        waiting = (
+            select(func.count())
+            .select_from(OutboxRow)
+            .where(OutboxRow.sequence > OutboxPositionRow.sequence)
+            .correlate(OutboxPositionRow)
+            .scalar_subquery()
+        )
+        with self._reader.reading() as session:
+            rows = session.execute(select(OutboxPositionRow.destination, waiting))
+            return {destination: count or 0 for destination, count in rows}
+
     def people(self) -> tuple[Person, ...]:
         """Return everybody who may log in."""
         return self._people.people()
@@ -234,6 +249,7 @@ def _line(found: Any) -> InspectionLine:
 
 def _shares(label: DeclaredLabel | None, current: ConclusionRow | None) -> tuple[ShareLine, ...]:
     declared = {part.fibre: part.percent for part in label.fibres} if label else {}
+    uncleaned = {part.fibre: part.percent for part in uncleaned_of(current)} if current else {}
     return tuple(
         ShareLine(
             fibre=share.fibre,
@@ -241,6 +257,7 @@ def _shares(label: DeclaredLabel | None, current: ConclusionRow | None) -> tuple
             lo=share.lo_percent,
             hi=share.hi_percent,
             declared_percent=declared.get(share.fibre, 0.0) if declared else None,
+            uncleaned_percent=uncleaned.get(share.fibre),
         )
         for share in (current.shares if current else ())
     )

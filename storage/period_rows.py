@@ -1,16 +1,17 @@
 """The records of reports on lots and days, read from the tables; and that such a report was written."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import func, select, text, true
+from sqlalchemy import ColumnElement, Row, func, select, text, true
 from sqlalchemy.orm import Session, selectinload
 
 from qc_daemon.domain.composition import Evidence
 from qc_daemon.domain.errors import InputError
 from qc_daemon.domain.inspection import ReportFile
+from qc_daemon.domain.label import DeclaredLabel
 from qc_daemon.domain.period_records import (
     AlarmOfDay,
     CheckPoint,
@@ -25,7 +26,7 @@ from qc_daemon.domain.period_records import (
 from qc_daemon.domain.sampling import InspectionFigures
 from qc_daemon.domain.verdict import Outcome, judged_shares
 from storage.acquisition_rows import identity_of
-from storage.conclusion_grounds import label_judged
+from storage.conclusion_grounds import labels_judged
 from storage.conclusion_rows import composition_of, tolerance_of, verdict_of
 from storage.correction_tables import IdentityRow
 from storage.ledger import head
@@ -57,23 +58,24 @@ def lot_record(session: Session, lot: str, roll: str | None = None) -> LotRecord
     Raises:
         InputError: nothing of it was inspected.
     """
-    rows = session.execute(
-        select(AcquisitionRow, IdentityRow)
-        .join(IdentityRow, IdentityRow.acquisition_number == AcquisitionRow.number)
-        .where(IdentityRow.lot == lot, IdentityRow.roll == roll if roll is not None else true())
-        .order_by(AcquisitionRow.number)
-        .options(selectinload(AcquisitionRow.conclusions).selectinload(ConclusionRow.shares))
-    ).all()
+    which = (IdentityRow.lot == lot, IdentityRow.roll == roll if roll is not None else true())
+    rows = _inspections_of(session, *which)
     if not rows:
         raise InputError(f'lot "{lot}": nothing of it was inspected; expected a lot of this station')
     current = [(called, row.conclusions[-1]) for row, called in rows if row.conclusions]
     newest = max((one for _, one in current), key=lambda one: one.sequence, default=None)
+    judged = (
+        select(ConclusionRow.sequence)
+        .join(IdentityRow, IdentityRow.acquisition_number == ConclusionRow.acquisition_number)
+        .where(*which)
+    )
+    labels = labels_judged(session, (one for _, one in current), judged)
     bases = dict.fromkeys(one.basis for _, one in current if one.basis)
     return LotRecord(
         lot=lot,
         rule=tolerance_of(newest) if newest else None,
         basis=next(iter(bases), ""),
-        inspections=tuple(_lot_inspection(called, one) for called, one in current),
+        inspections=tuple(_lot_inspection(called, one, labels[one.sequence]) for called, one in current),
         undecided=tuple(row.number for row, _ in rows if not row.conclusions),
         ledger=head(session.connection()),
     )
@@ -125,8 +127,29 @@ def period_report_recorded_at(session: Session, sha256: str) -> datetime | None:
     return session.scalar(query)
 
 
-def _lot_inspection(called: IdentityRow, current: ConclusionRow) -> LotInspection:
-    row, label, rule = current.acquisition, label_judged(current), tolerance_of(current)
+def _inspections_of(
+    session: Session, *which: ColumnElement[bool]
+) -> Sequence[Row[AcquisitionRow, IdentityRow]]:
+    """Return acquisitions and what they are called, with all that a lot's record needs, in a few queries."""
+    conclusions = selectinload(AcquisitionRow.conclusions)
+    query = (
+        select(AcquisitionRow, IdentityRow)
+        .join(IdentityRow, IdentityRow.acquisition_number == AcquisitionRow.number)
+        .where(*which)
+        .order_by(AcquisitionRow.number)
+        .options(
+            conclusions.selectinload(ConclusionRow.shares),
+            conclusions.selectinload(ConclusionRow.reasons),
+            selectinload(AcquisitionRow.declared_fibres),
+        )
+    )
+    return session.execute(query).all()
+
+
+def _lot_inspection(
+    called: IdentityRow, current: ConclusionRow, label: DeclaredLabel | None
+) -> LotInspection:
+    row, rule = current.acquisition, tolerance_of(current)
     inferred = current.evidence_sha256 is not None
     shares = judged_shares(composition_of(current, _NO_EVIDENCE), label, rule) if inferred else ()
     return LotInspection(

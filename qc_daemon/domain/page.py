@@ -1,5 +1,6 @@
 """What the operators' page and the REST interface show: small records, and the port that reads them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -71,13 +72,18 @@ class AuditLine:
 
 @dataclass(frozen=True, slots=True)
 class ShareLine:
-    """Share of one fibre in percent, with its interval, and what the label says."""
+    """Share of one fibre in percent, with its interval, and what the label says.
+
+    Attributes:
+        uncleaned_percent: had the debris in the image not been filled; None if nothing was.
+    """
 
     fibre: str
     percent: float
     lo: float
     hi: float
     declared_percent: float | None
+    uncleaned_percent: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +313,10 @@ class PageReader(Protocol):
 
     def orders(self, before: int | None, limit: int) -> tuple[tuple[int, RollOrder], ...]:
         """Return orders of rolls with the place of each in the list."""
+        ...
+
+    def waiting_messages(self) -> Mapping[str, int]:
+        """Return how many messages wait in the outbox, by destination."""
         ...
 
     def people(self) -> tuple[Person, ...]:

@@ -41,13 +41,17 @@ class Inspections(BaseModel):
 
 
 class ShareModel(BaseModel):
-    """Share of a fibre in percent by mass, with its interval and what the label says."""
+    """Share of a fibre in percent by mass, with its interval and what the label says.
+
+    `uncleaned_percent`: had the debris in the image not been filled; null if nothing was.
+    """
 
     fibre: str
     percent: float
     lo: float
     hi: float
     declared_percent: float | None
+    uncleaned_percent: float | None
 
 
 class InspectionModel(BaseModel):

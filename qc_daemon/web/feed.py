@@ -1,7 +1,7 @@
 """Server-sent events: one look at the station for all who watch, so that watchers cost the line nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -20,6 +20,8 @@ log = structlog.get_logger()
 router = APIRouter(include_in_schema=False)
 
 _LOOK_S = 0.4
+_DRAW_S = 1.0  # what changes faster nobody could read
+_STOP_S = 0.1
 _TICK_S = 2.0  # a browser that hears nothing for longer says so
 _SESSION_CHECK_TICKS = 10
 _LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -27,10 +29,14 @@ _LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What was seen last: encoded events by language."""
+    """What was seen last, drawn at `drawn_s` of the monotonic clock: encoded events by language."""
 
     live: dict[Language, bytes]
     bar: dict[Language, bytes]
+    drawn_s: float
+
+
+_NOTHING = Sight({}, {}, float("-inf"))
 
 
 class Feed:
@@ -40,7 +46,8 @@ class Feed:
         self._parts = parts
         self._stopping = stopping
         self._beat = beat
-        self._sight = Sight({}, {})
+        self._clock = parts.clock
+        self._sight = _NOTHING
         self._seen: tuple[Any, ...] = ()
         self._watchers = 0
         self._changed = asyncio.Event()
@@ -48,30 +55,26 @@ class Feed:
 
     async def run(self) -> None:
         """Look, tell, wait; until the server stops."""
+        looking = asyncio.create_task(self._look_again_and_again())
         while not self._stopping():
-            self._beat()
-            if self._watchers:
-                try:
-                    await self._look()
-                except Exception:  # a page that fails once must not stop the feed of all
-                    log.exception("the live page failed")
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(_STOP_S)
         self.closing.set()
         self._tell()
+        looking.cancel()
 
     async def stream(
         self, language: Language, live: bool, still_in: Callable[[], bool]
     ) -> AsyncIterator[bytes]:
         """Yield events for one watcher until the server stops or their session ends."""
         self._watchers += 1
-        told = Sight({}, {})
+        told = _NOTHING
         ticks = 0
         try:
             yield b"retry: 1000\n\n"
             while not self.closing.is_set():
                 changed, sight = self._changed, self._sight
                 if sight is not told:
-                    for event in _news(told, sight, language, live):
+                    for event in self._news(told, sight, language, live):
                         yield event
                     told = sight
                 with suppress(TimeoutError):
@@ -79,11 +82,21 @@ class Feed:
                     continue
                 ticks += 1
                 if ticks % _SESSION_CHECK_TICKS == 0 and not await asyncio.to_thread(still_in):
-                    yield _event("gone", "")
+                    yield _event("gone", _body(""))
                     return
-                yield _event("tick", "")
+                yield _event("tick", _body(""))
         finally:
             self._watchers -= 1
+
+    async def _look_again_and_again(self) -> None:
+        while True:
+            self._beat()
+            if self._watchers and self._clock.monotonic_s() - self._sight.drawn_s >= _DRAW_S:
+                try:
+                    await self._look()
+                except Exception:  # a page that fails once must not stop the feed of all
+                    log.exception("the live page failed")
+            await asyncio.sleep(_LOOK_S)
 
     async def _look(self) -> None:
         status = await asyncio.to_thread(self._parts.status)
@@ -102,13 +115,22 @@ class Feed:
         self._tell()
 
     def _draw(self) -> Sight:
+        drawn_s = self._clock.monotonic_s()
         view = live_view(self._parts)
-        live = {spoken: _event("live", live_panel(self._parts, view, spoken)) for spoken in _LANGUAGES}
+        live = {spoken: _body(live_panel(self._parts, view, spoken)) for spoken in _LANGUAGES}
         bar = {
-            spoken: _event("bar", render(self._parts, spoken, "bar.html", status=view.status))
+            spoken: _body(render(self._parts, spoken, "bar.html", status=view.status))
             for spoken in _LANGUAGES
         }
-        return Sight(live, bar)
+        return Sight(live, bar, drawn_s)
+
+    def _news(self, told: Sight, sight: Sight, language: Language, live: bool) -> Iterator[bytes]:
+        """Yield what a watcher does not know; with how long ago it was drawn, by which its ages grew."""
+        if sight.bar.get(language) != told.bar.get(language):
+            yield _event("bar", sight.bar[language])
+        if live and sight.live.get(language) != told.live.get(language):
+            late_s = self._clock.monotonic_s() - sight.drawn_s
+            yield _event("live", _body(f'<i hidden data-late="{late_s:.1f}"></i>') + sight.live[language])
 
     def _tell(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
@@ -134,13 +156,9 @@ async def events(
     )
 
 
-def _news(told: Sight, sight: Sight, language: Language, live: bool) -> list[bytes]:
-    kinds = [(told.bar, sight.bar), *([(told.live, sight.live)] if live else [])]
-    return [
-        now[language] for before, now in kinds if language in now and before.get(language) != now[language]
-    ]
+def _event(name: str, body: bytes) -> bytes:
+    return b"event: %s\n%s\n" % (name.encode(), body)
 
 
-def _event(name: str, html: str) -> bytes:
-    data = "".join(f"data: {line}\n" for line in html.splitlines()) or "data:\n"
-    return f"event: {name}\n{data}\n".encode()
+def _body(html: str) -> bytes:
+    return "".join(f"data: {line}\n" for line in html.splitlines()).encode() or b"data:\n"

@@ -1,11 +1,15 @@
 """What machines ask: does the station live, is it ready, and its metrics. Without a name or password."""
 
+from collections.abc import Mapping
+
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, Response
 
+from qc_daemon.domain.errors import QcError
 from qc_daemon.metrics import exposition
 from qc_daemon.readiness import why_not_alive, why_not_ready
+from qc_daemon.web.parts import Parts
 from qc_daemon.web.visitors import parts_of
 
 router = APIRouter(include_in_schema=False)
@@ -27,8 +31,16 @@ def ready(request: Request) -> Response:
 def metrics(request: Request) -> Response:
     """Return the figures of the station for Prometheus."""
     parts = parts_of(request)
-    text = exposition(parts.status(), parts.station_folder, parts.clock.now())
+    text = exposition(parts.status(), parts.station_folder, parts.clock.now(), _waiting(parts))
     return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+def _waiting(parts: Parts) -> Mapping[str, int]:
+    """Return how many messages wait; nothing while the database is away: the rest is worth having."""
+    try:
+        return parts.reader.waiting_messages()
+    except QcError:
+        return {}
 
 
 def _answer(what: str, reasons: list[str]) -> JSONResponse:

@@ -83,16 +83,15 @@ def sign(
 def micrograph(request: Request, number: int, of: str = "") -> Response:
     """Return the micrograph with its debris outlined, as the conclusion `of` saw it."""
     parts = parts_of(request)
-    jpeg = parts.shelf.get(number, of)
-    if jpeg is None:
+    drawing = parts.shelf.get(number, of)
+    if drawing is None:
         try:
-            line = records_of(parts, min(number, _LARGEST)).sheet.line
+            drawing = records_of(parts, min(number, _LARGEST)).drawing
         except InputError as error:
             raise NotFound("no_inspection") from error
-        jpeg = parts.shelf.get(line.number, line.conclusion_id or "")
-    if jpeg is None:
+    if not drawing.jpeg:
         raise NotFound("no_micrograph")
-    return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
+    return Response(drawing.jpeg, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
 
 
 @router.get("/inspections/{number}/reports/{sha256}.pdf", dependencies=[Depends(known_visitor)])

@@ -1,7 +1,7 @@
 """The first page: what the station does now, from the newest inspection to the state of each instrument."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -10,9 +10,8 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from qc_daemon.domain.errors import InputError, QcError
-from qc_daemon.domain.inspection import Acquisition, Conclusion
 from qc_daemon.domain.page import InspectionSheet
-from qc_daemon.web.parts import Language, Parts
+from qc_daemon.web.parts import Drawing, Language, Parts
 from qc_daemon.web.rendering import page, render
 from qc_daemon.web.visitors import Visitor, known_visitor, parts_of
 
@@ -21,14 +20,20 @@ router = APIRouter(include_in_schema=False)
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """One inspection with its arrays; `conclusion` is None while it is UNDECIDED."""
+    """One inspection as it is known now, and as it was drawn."""
 
     sheet: InspectionSheet
-    acquisition: Acquisition
-    conclusion: Conclusion | None
-    spectrum_svg: Markup
-    overlay_svg: Markup
-    aspect: float | None
+    drawing: Drawing
+
+    @property
+    def spectrum_svg(self) -> Markup:
+        """The spectrum, drawn from figures."""
+        return Markup(self.drawing.spectrum_svg)  # noqa: S704
+
+    @property
+    def overlay_svg(self) -> Markup:
+        """What lies over the micrograph, drawn from figures; empty if there is none."""
+        return Markup(self.drawing.overlay_svg)  # noqa: S704
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,37 +80,39 @@ def live_panel(parts: Parts, view: LiveView, language: Language) -> str:
 
 
 def records_of(parts: Parts, number: int) -> Records:
-    """Read an inspection and draw it.
+    """Read an inspection, and draw it unless it was drawn before.
 
     Raises:
         InputError: there is none of that number.
     """
     sheet = parts.reader.inspection(number)
+    wanted = sheet.line.conclusion_id or ""
+    return Records(sheet, parts.shelf.get_or_draw(number, wanted, lambda: _draw(parts, number)))
+
+
+def reasons_of(parts: Parts, records: Records | None, language: Language) -> list[str]:
+    """Return why the verdict is what it is, in words."""
+    conclusion = records.drawing.conclusion if records else None
+    return [
+        parts.wording.reason(reason, language)
+        for reason in (conclusion.verdict.reasons if conclusion else ())
+    ]
+
+
+def _draw(parts: Parts, number: int) -> Drawing:
     acquisition = parts.reader.load_acquisition(number)
     try:
         conclusion = parts.reader.load_conclusion(number)
     except InputError:
         conclusion = None
     image = parts.pictures.micrograph(acquisition, conclusion)
-    if image is not None:
-        parts.shelf.put(number, sheet.line.conclusion_id or "", image.jpeg)
-    return Records(
-        sheet=sheet,
-        acquisition=acquisition,
-        conclusion=conclusion,
-        spectrum_svg=Markup(parts.pictures.spectrum_svg(acquisition, conclusion)),  # noqa: S704 drawn from figures
-        overlay_svg=Markup(image.overlay_svg if image else ""),  # noqa: S704
-        aspect=image.aspect if image else None,
+    return Drawing(
+        acquisition=replace(acquisition, frame=None),
+        conclusion=replace(conclusion, cleaned=None) if conclusion else None,
+        spectrum_svg=parts.pictures.spectrum_svg(acquisition, conclusion),
+        jpeg=image.jpeg if image else b"",
+        overlay_svg=image.overlay_svg if image else "",
     )
-
-
-def reasons_of(parts: Parts, records: Records | None, language: Language) -> list[str]:
-    """Return why the verdict is what it is, in words."""
-    conclusion = records.conclusion if records else None
-    return [
-        parts.wording.reason(reason, language)
-        for reason in (conclusion.verdict.reasons if conclusion else ())
-    ]
 
 
 def _age_s(records: Records | None, now: datetime) -> float | None:

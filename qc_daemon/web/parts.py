@@ -19,16 +19,11 @@ Language = Literal["zh", "en"]
 
 
 class ScreenImage(Protocol):
-    """A micrograph for a screen: JPEG, height / width, and an SVG that lies over it."""
+    """A micrograph for a screen: JPEG, and an SVG that lies over it."""
 
     @property
     def jpeg(self) -> bytes:
         """The picture with debris outlined."""
-        ...
-
-    @property
-    def aspect(self) -> float:
-        """Height / width."""
         ...
 
     @property
@@ -54,25 +49,51 @@ class Pictures:
     micrograph: Callable[[Acquisition, Conclusion | None], ScreenImage | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """An inspection as drawn for a screen; what never changes once its conclusion was drawn.
+
+    Attributes:
+        acquisition: without its frame; what it is called may have been corrected since.
+        conclusion: without its image; None while it is UNDECIDED.
+        jpeg, overlay_svg: the micrograph; empty if there is none.
+    """
+
+    acquisition: Acquisition
+    conclusion: Conclusion | None
+    spectrum_svg: str
+    jpeg: bytes
+    overlay_svg: str
+
+
 class Shelf:
-    """Keeps the newest micrographs as drawn, so that many watchers cost one drawing."""
+    """Keeps the newest drawings, so that many watchers cost one drawing."""
 
     def __init__(self, places: int = 32) -> None:
         self._places = places
-        self._kept: OrderedDict[tuple[int, str], bytes] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, str], Drawing] = OrderedDict()
         self._lock = threading.Lock()
+        self._drawing = threading.Lock()
 
-    def put(self, number: int, conclusion_id: str, jpeg: bytes) -> None:
-        """Keep the picture of a conclusion, instead of the oldest if there are too many."""
-        with self._lock:
-            self._kept[number, conclusion_id] = jpeg
-            if len(self._kept) > self._places:
-                self._kept.popitem(last=False)
-
-    def get(self, number: int, conclusion_id: str) -> bytes | None:
-        """Return the picture of a conclusion, if it is kept."""
+    def get(self, number: int, conclusion_id: str) -> Drawing | None:
+        """Return the drawing of a conclusion, if it is kept."""
         with self._lock:
             return self._kept.get((number, conclusion_id))
+
+    def get_or_draw(self, number: int, conclusion_id: str, draw: Callable[[], Drawing]) -> Drawing:
+        """Return the drawing of a conclusion; drawn first if it is not kept, one at a time."""
+        with self._drawing:
+            kept = self.get(number, conclusion_id)
+            if kept is None:
+                kept = draw()
+                self._put((number, conclusion_id), kept)
+            return kept
+
+    def _put(self, key: tuple[int, str], drawing: Drawing) -> None:
+        with self._lock:
+            self._kept[key] = drawing
+            if len(self._kept) > self._places:
+                self._kept.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ router = APIRouter(include_in_schema=False)
 
 _ROWS = 25
 _JUDGED = 2000  # a page judges no longer roll; `qc-daemon report --lot` does
+_MARKS = 2000  # more on one map could not be told apart
 _LARGEST = 2**63 - 1
 
 
@@ -56,7 +57,7 @@ def roll(
     reasons = [parts.wording.reason(reason, visitor.language) for reason in why]
     return page(
         request, visitor, "roll.html",
-        sheet=sheet, map=roll_map(sheet), judgement=judgement, reasons=reasons,
+        sheet=sheet, map=roll_map(sheet), marks=sheet.marks[:_MARKS], judgement=judgement, reasons=reasons,
     )  # fmt: skip
 
 

@@ -84,6 +84,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "measured": ("测得 %", "Measured %"),
     "interval": ("区间 %", "Interval %"),
     "declared_percent": ("标签 %", "Declared %"),
+    "uncleaned_percent": ("未清理 %", "Uncleaned %"),
+    "uncleaned_explained": (
+        "未清理：若不填补图像中的杂质所得的含量（杂质占视野 {filled} %）",
+        "Uncleaned: the shares had the debris in the image, {filled} % of it, not been filled",
+    ),
     "no_shares": ("没有成分结果", "No composition was inferred"),
     "unknown_fibre": ("未知", "unknown"),
     "filled": ("杂质填补", "Debris filled"),
@@ -159,6 +164,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "points_accepted": ("接受", "within the limit"),
     "points_refused": ("超限", "beyond the limit"),
     "no_name": ("（未命名）", "(no name)"),
+    "map_of_newest": (
+        "图中仅有最新的 {count} 次检验（共 {all} 次）",
+        "The map shows the newest {count} of {all} inspections",
+    ),
+    "marks_of_newest": (
+        "图中仅有最新的 {count} 个疵点（共 {all} 个）",
+        "The map shows the newest {count} of {all} defects",
+    ),
     "map_limited": ("仅显示最新的 {count} 条", "Only the newest {count} are shown"),
     # calibration
     "what_is_due": ("待办事项", "What is due"),
@@ -209,6 +222,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "why_hint": ("原因或已采取的措施", "Reason, or what is being done"),
     "acknowledged_by": ("{who} 于 {at} 确认：{why}", "{who} at {at}: {why}"),
     "alarm_count": ("{count} 个报警", "{count} alarms"),
+    "one_alarm": ("1 个报警", "1 alarm"),
     "subject": ("对象", "About"),
     "cause": ("起因", "Cause"),
     "remedy": ("处理", "What to do"),

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from storage.inspection_reader import SqlInspectionReader
     from storage.inspection_store import SqlInspectionStore
 
-_NICENESS = 5  # who looks on must not slow the line down
+_NICENESS = 10  # who looks on must not slow the line down
 
 
 @contextmanager

@@ -30,7 +30,7 @@ class Published:
         return read_status(self.folder / "status.json", self.clock.now())
 
     def metrics(self) -> dict[tuple[str, ...], float]:
-        text = exposition(self.read(), self.folder, self.clock.now()).decode()
+        text = exposition(self.read(), self.folder, self.clock.now(), {"mqtt": 3}).decode()
         return {
             (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
             for family in text_string_to_metric_families(text)
@@ -108,7 +108,11 @@ def test_metrics_say_how_instruments_line_alarms_and_disk_are(tmp_path: Path) ->
 
 def test_a_station_that_never_ran_has_metrics_too(tmp_path: Path) -> None:
     status = read_status(tmp_path / "status.json", FakeClock().now())
-    assert b"qc_up 0.0" in exposition(status, tmp_path, FakeClock().now())
+    assert b"qc_up 0.0" in exposition(status, tmp_path, FakeClock().now(), {})
+
+
+def test_messages_that_wait_are_counted_by_destination(tmp_path: Path) -> None:
+    assert Published(tmp_path).metrics()["qc_messages_waiting", "mqtt"] == 3
 
 
 def test_the_memory_of_named_children_goes_by_their_name() -> None:

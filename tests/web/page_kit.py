@@ -5,7 +5,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -112,11 +112,12 @@ class PageOnTest:
         assert answer.kind is AnswerKind.DONE, answer
         return answer.secret
 
-    def inspect(self, seed: int, **of_specimen: Any) -> int:
+    def inspect(self, seed: int, of_conclusion: Mapping[str, Any] | None = None, **of_specimen: Any) -> int:
         """Store one more inspection, as the line would, and publish it; return its number."""
         about = acquisition(seed, specimen=specimen(**of_specimen), triggered_at=datetime.now(UTC))
         number = self.store.add_acquisition(about).number
-        drawn = conclusion(about, composition=composition(35.0 if seed % 3 == 0 else 60.0))
+        share = 35.0 if seed % 3 == 0 else 60.0
+        drawn = conclusion(about, composition=composition(share), **(of_conclusion or {}))
         if seed % 7 == 5:
             drawn = refusal(about)
         self.store.add_conclusion(number, drawn)

@@ -7,13 +7,15 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from builders_storage import composition
 from page_kit import HTML, LONG, PageOnTest, form_token, status_of_huge_body
+from sqlalchemy import Engine, event
 
 from models.parity import PARITY_TOLERANCE, OutputParity, Parity
 from qc_daemon.domain.corrections import CorrectedField, Correction
 from qc_daemon.domain.page import InspectionFilter
 from qc_daemon.domain.people import Role
-from qc_daemon.web.rendering import PAGES
+from qc_daemon.web.rendering import PAGES, render
 from qc_daemon.wiring.parity_record import keep_parity
 
 ALL_PAGES = [address for address, _ in PAGES] + [
@@ -224,3 +226,77 @@ def test_a_filter_of_days_goes_back_without_gaps_also_over_a_clock_set_back(page
         before = page_of[-1].number
     assert walked == list(whole)
     assert first in [line.number for line in walked]
+
+
+def test_a_long_roll_asks_the_database_no_more_often_than_a_short_one(page: PageOnTest) -> None:
+    page.inspect(3, id="S-alone", lot="L-short", roll="R1")
+    for seed in range(6):
+        page.inspect(seed, id=f"S-long-{seed}", lot="L-long", roll="R1", position_m=seed)
+    short, long = (queries_of(page, lot) for lot in ("L-short", "L-long"))
+    assert short == long > 0
+
+
+def queries_of(page: PageOnTest, lot: str) -> int:
+    """Return how many statements the page of a roll sends."""
+    seen: list[str] = []
+
+    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        page.parts.reader.roll(lot, "R1")
+        page.parts.judge_roll(lot, "R1")
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+    return len(seen)
+
+
+def test_a_roll_too_long_for_its_map_says_what_is_left_out(
+    admin: httpx.Client, page: PageOnTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.page_reader._MAP_INSPECTIONS", 4)
+    monkeypatch.setattr("qc_daemon.web.rolls._MARKS", 1)
+    admin.get("/language/en")
+    roll = page.parts.reader.roll("L0", "R0")
+    shown = admin.get("/roll?lot=L0&roll=R0").text
+    assert f"The map shows the newest 4 of {roll.line.inspections} inspections" in shown
+    assert f"The map shows the newest 1 of {len(roll.marks)} defects" in shown
+
+
+def test_shares_without_cleaning_stand_beside_those_with_where_debris_was_filled(
+    admin: httpx.Client, page: PageOnTest
+) -> None:
+    uncleaned = composition(47.3).shares
+    filled = page.inspect(1, {"uncleaned": uncleaned}, id="S-filled", lot="L-filled")
+    clean = page.inspect(1, id="S-clean", lot="L-filled")
+    admin.get("/language/en")
+    shown = admin.get(f"/inspections/{filled}").text
+    assert "Uncleaned %" in shown
+    assert '<td class="figure">47.3</td>' in shown
+    assert "Uncleaned" not in admin.get(f"/inspections/{clean}").text
+    admin.get("/language/zh")
+    assert "未清理 %" in admin.get(f"/inspections/{filled}").text
+    admin.get("/language/en")
+
+
+@pytest.mark.parametrize(
+    ("alarms", "said"), [([], "0 alarms"), (["one"], "1 alarm<"), (["a", "b"], "2 alarms")]
+)
+def test_one_alarm_is_not_called_alarms(page: PageOnTest, alarms: list[str], said: str) -> None:
+    assert said in render(page.parts, "en", "bar.html", status={"state": "running", "alarms": alarms})
+
+
+def test_who_joins_later_hears_how_long_ago_it_was_drawn(page: PageOnTest) -> None:
+    with page.client(Role.QA) as client, client.stream("GET", "/events?live=true") as first:
+        lines = first.iter_lines()
+        assert late_s(lines) < 1.5
+        assert any(line == "event: tick" for line in lines)  # nothing changed for 2 s
+        with client.stream("GET", "/events?live=true") as second:
+            assert late_s(second.iter_lines()) >= 1.5
+
+
+def late_s(lines: Iterator[str]) -> float:
+    """Return what the next event of the live page says of its age, seconds."""
+    found = next(found for line in lines if (found := re.search(r'data-late="([\d.]+)"', line)))
+    return float(found[1])

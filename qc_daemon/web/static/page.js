@@ -10,9 +10,11 @@ function hear() {
 }
 
 // A browser's clock may be wrong, so an age starts from what the server said and grows by the monotonic clock.
+// What the server drew for all may be some seconds old when one of them gets it.
 function startAges(root) {
+  const lateMs = 1000 * Number(root.querySelector("[data-late]")?.dataset.late ?? 0);
   for (const element of root.querySelectorAll("[data-age]")) {
-    element.dataset.from = String(performance.now());
+    element.dataset.from = String(performance.now() - lateMs);
   }
   growAges();
 }
