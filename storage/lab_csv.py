@@ -8,6 +8,7 @@ from datetime import date
 from qc_daemon.domain.errors import InputError
 from qc_daemon.domain.fibres import FIBRE_NAMES
 from qc_daemon.domain.lab_comparison import LabResult, LabShare
+from qc_daemon.domain.mass_basis import BASES
 
 TEXT_COLUMNS = ("specimen", "method", "laboratory", "date", "basis")
 # Laboratories round each share to one decimal, so a row of several may miss 100 by that much.
@@ -77,6 +78,8 @@ def _result(header: list[str], fibres: Mapping[str, str], row: list[str], place:
     for column in TEXT_COLUMNS:
         if not cells[column]:
             raise InputError(f"{place}: {column} is empty; expected a text")
+    if cells["basis"] not in BASES:
+        raise InputError(f'{place}, column basis: "{cells["basis"]}"; expected one of {", ".join(BASES)}')
     shares = tuple(
         LabShare(fibre, _percent(cells[column], f"{place}, column {column}"))
         for column, fibre in fibres.items()

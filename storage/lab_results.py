@@ -1,31 +1,33 @@
 """Keeps what laboratories found and puts it beside what the station said."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from qc_daemon.domain.composition import FibreShare
 from qc_daemon.domain.errors import InputError
-from qc_daemon.domain.lab_comparison import ComparedShare, LabResult, LabShare
+from qc_daemon.domain.lab_comparison import AnalysedInspection, LabResult, LabShare
 from storage.correction_tables import IdentityRow
 from storage.lab_csv import read_lab_csv
 from storage.lab_tables import LabResultRow, LabShareRow
 
 Transaction = Callable[[], AbstractContextManager[Session]]
 
-_COMPARED = text("""
+_SAID = text("""
     SELECT
-        l.fibres, l.fibre, l.specimen, l.lab_percent, l.percent, l.lo_percent, l.hi_percent,
-        l.basis, l.lab_basis, i.interval_coverage
-    FROM v_lab_results AS l
-    JOIN v_inspections AS i ON i.number = l.number
-    WHERE i.novelty <= i.novelty_limit AND l.lab_percent > 0
-    ORDER BY l.number
+        s.number, s.specimen, s.basis, i.interval_coverage, s.fibre, s.percent, s.lo_percent, s.hi_percent
+    FROM v_fibre_shares AS s
+    JOIN v_inspections AS i ON i.number = s.number
+    WHERE s.specimen IN (SELECT specimen FROM lab_results) AND i.novelty <= i.novelty_limit
+    ORDER BY s.number
 """)
 
 
@@ -70,10 +72,16 @@ def import_lab_file(writing: Transaction, path: Path, who: str, at: datetime) ->
     return LabImport(added, len(results) - added, never)
 
 
-def compared_shares(session: Session) -> Iterator[ComparedShare]:
-    """Yield what was found and said of each fibre, novel spectra left out."""
-    for row in session.execute(_COMPARED):
-        yield ComparedShare(*row)
+def analysed_inspections(session: Session) -> Iterator[AnalysedInspection]:
+    """Yield each inspection beside each laboratory result of its specimen, novel spectra left out."""
+    found: defaultdict[str, list[LabResult]] = defaultdict(list)
+    for row in session.scalars(select(LabResultRow).order_by(LabResultRow.sequence)):
+        found[row.specimen].append(_result(row))
+    said = groupby(session.execute(_SAID), lambda row: row[:4])
+    for (number, specimen, basis, coverage), rows in said:
+        shares = tuple(FibreShare(*row[4:]) for row in rows)
+        for result in found[specimen]:
+            yield AnalysedInspection(number, shares, basis, coverage, result)
 
 
 def confirmed_specimens(session: Session) -> Iterator[ConfirmedSpecimen]:
@@ -103,8 +111,7 @@ def _add(session: Session, result: LabResult, file_sha256: str, who: str, at: da
     }
     known = session.scalar(select(LabResultRow).filter_by(**key))
     if known is not None:
-        stored = tuple(LabShare(share.fibre, share.percent) for share in known.shares)
-        if (known.basis, stored) != (result.basis, result.shares):
+        if _result(known) != result:
             raise InputError(
                 f"{path}: specimen {result.specimen}, {result.method}, {result.measured_on} is stored with "
                 "other shares; expected a new date for a new analysis"
@@ -120,6 +127,11 @@ def _add(session: Session, result: LabResult, file_sha256: str, who: str, at: da
         )
     )
     return True
+
+
+def _result(row: LabResultRow) -> LabResult:
+    shares = tuple(LabShare(share.fibre, share.percent) for share in row.shares)
+    return LabResult(row.specimen, row.method, row.laboratory, row.measured_on, row.basis, shares)
 
 
 def _specimens(results: tuple[LabResult, ...]) -> list[str]:

@@ -51,9 +51,12 @@ def lab_compare(
             f"{row.rmsep_pp:.2f}", f"{row.coverage:.2f}", f"{row.nominal_coverage:.2f}",
         )  # fmt: skip
     console().print(rows)
-    for basis, lab_basis in sorted({(row.basis, row.lab_basis) for row in compared}):
-        if basis != lab_basis:
+    bases = sorted({(row.basis, row.lab_basis, row.compared_on) for row in compared})
+    for basis, lab_basis, compared_on in bases:
+        if compared_on != lab_basis:
             say(f'note: compared "{basis}" with the laboratory\'s "{lab_basis}"; part of the bias is that')
+        elif basis != lab_basis:
+            say(f'note: brought from "{basis}" to the laboratory\'s "{lab_basis}"')
 
 
 def lab_dataset(

@@ -12,7 +12,7 @@ from qc_daemon.clock import SystemClock
 from qc_daemon.config import Config
 from qc_daemon.domain.errors import InputError, Retired
 from qc_daemon.domain.inspection import Acquisition
-from qc_daemon.domain.lab_comparison import LabComparison, compare
+from qc_daemon.domain.lab_comparison import LabComparison, compare, compared_shares
 from qc_daemon.domain.spectrum import Spectrum, absorbance_spectrum
 from qc_daemon.wiring.database import open_inspections, open_store
 
@@ -50,11 +50,15 @@ def import_results(config: Config, file: Path, who: str) -> "LabImport":
 
 
 def lab_comparison(config: Config) -> tuple[LabComparison, ...]:
-    """Return how well the current conclusions agree with the laboratory."""
-    from storage.lab_results import compared_shares
+    """Return how well the current conclusions agree with the laboratory, on the basis of its results.
+
+    Raises:
+        InputError: a result and what was said of its specimen cannot be brought to one basis.
+    """
+    from storage.lab_results import analysed_inspections
 
     with open_inspections(config) as reader, reader.reading() as session:
-        return compare(compared_shares(session))
+        return compare(compared_shares(analysed_inspections(session)))
 
 
 def write_lab_dataset(config: Config, out: Path) -> WrittenDataset:
@@ -81,8 +85,9 @@ def write_lab_dataset(config: Config, out: Path) -> WrittenDataset:
                 left_out.append(f"inspection {one.number} is left out: {error}")
     examples = _on_one_axis(examples, left_out)
     if not examples:
-        folder = config.station.folder
-        raise InputError(f"{folder}: no inspection has a laboratory result and a spectrum; expected some")
+        raise InputError(
+            f"{config.station.folder}: no inspection has a laboratory result and a spectrum; expected some"
+        )
     write_dataset(_dataset(out, examples))
     return WrittenDataset(len(examples), len({one.confirmed.specimen for one in examples}), tuple(left_out))
 

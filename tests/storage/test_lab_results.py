@@ -6,9 +6,9 @@ import pytest
 from builders_storage import acquisition, composition, conclusion, specimen, station_store
 
 from qc_daemon.domain.errors import InputError
-from qc_daemon.domain.lab_comparison import compare
+from qc_daemon.domain.lab_comparison import compare, compared_shares
 from storage.lab_csv import read_lab_csv
-from storage.lab_results import compared_shares, confirmed_specimens, import_lab_file
+from storage.lab_results import analysed_inspections, confirmed_specimens, import_lab_file
 
 HEADER = "specimen,method,laboratory,date,basis,cotton,polyester\n"
 GOOD = HEADER + "S-1,ISO 1833-11,SGS,2026-11-25,dry mass,61.5,38.5\n"
@@ -20,7 +20,7 @@ def store(tmp_path):
     with station_store(tmp_path / "station") as opened:
         for seed, name in enumerate(("S-1", "S-1", "S-2")):
             about = acquisition(seed, specimen=specimen(id=name))
-            answer = composition(60.0 + 3 * seed)
+            answer = composition(60.0 + 3 * seed, basis="dry mass")
             number = opened.add_acquisition(about).number
             opened.add_conclusion(number, conclusion(about, composition=answer))
         yield opened
@@ -66,11 +66,22 @@ def test_a_stored_result_is_not_replaced(store, bring):
 def test_the_station_is_compared_with_the_laboratory(store, bring):
     bring(GOOD)
     with store.reading() as session:
-        cotton, polyester = compare(compared_shares(session))
+        cotton, polyester = compare(compared_shares(analysed_inspections(session)))
     assert (cotton.fibre, cotton.inspections, cotton.specimens) == ("cotton", 2, 1)
     assert cotton.bias_pp == pytest.approx((60 - 61.5 + 63 - 61.5) / 2)
     assert cotton.coverage == 1.0
     assert polyester.bias_pp == pytest.approx(-cotton.bias_pp)
+
+
+def test_a_result_on_another_mass_basis_is_met_there(store, bring):
+    bring(GOOD.replace("dry mass", "agreed allowances"))
+    with store.reading() as session:
+        cotton, _ = compare(compared_shares(analysed_inspections(session)))
+    # 8.5 % moisture of cotton and 1.5 % of polyester: 60 % of dry mass are 61.59 %, 63 % are 64.54 %.
+    said = [100 * dry * 1.085 / (dry * 1.085 + (100 - dry) * 1.015) for dry in (60.0, 63.0)]
+    assert said == pytest.approx([61.59, 64.54], abs=0.01)
+    assert cotton.bias_pp == pytest.approx(sum(said) / 2 - 61.5)
+    assert (cotton.basis, cotton.compared_on) == ("dry mass", "agreed allowances")
 
 
 def test_the_newest_result_of_a_specimen_confirms_all_its_inspections(store, bring):
@@ -109,6 +120,7 @@ def test_a_fibre_that_only_one_side_names_has_nought_on_the_other(store, bring):
         (GOOD.replace("61.5,38.5", "-1,101"), 'row 2, column cotton: "-1"; expected percent'),
         (GOOD.replace("2026-11-25", "25.11.2026"), 'row 2, column date: "25.11.2026"; expected a date'),
         (GOOD.replace("dry mass", ""), "row 2: basis is empty"),
+        (GOOD.replace("dry mass", "wet"), 'row 2, column basis: "wet"; expected one of dry mass, agreed'),
         (GOOD.replace(",38.5", ""), "row 2: has 6 cells; expected 7"),
         (GOOD + GOOD.splitlines()[1], "row 3: the same specimen, method, laboratory and date as row 2"),
     ],
