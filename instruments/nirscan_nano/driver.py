@@ -104,6 +104,8 @@ class NirscanNano(SerialSpectrometer[Dialogue]):
         self._require_no_error()
         scan = self._read_scan(FileType.SCAN)
         self._require_this_unit(scan)
+        if self._last is None:
+            self._require_as_told(scan)
         self._require_new(scan)
         self._last = scan
         return scan
@@ -264,6 +266,22 @@ class NirscanNano(SerialSpectrometer[Dialogue]):
                 f"the device scanned with gain {scan.settings.pga_gain} instead of {self._pga_gain}; "
                 "reconnect to set it up again"
             )
+
+    def _require_as_told(self, scan: Scan) -> None:
+        """Refuse the first scan of a device that has restarted since it was told its settings.
+
+        Later scans are held against the one before; this one has none.
+        """
+        found = {"repeats": scan.settings.scans_averaged}
+        if self._config_index is not None:
+            reply = self._dialogue.ask(Command.GET_ACTIVE_CONFIG)
+            found["configuration"] = decode_unsigned(reply, 1, "active configuration")
+        for name, told in (("repeats", self._repeats), ("configuration", self._config_index)):
+            if told is not None and found[name] != told:
+                raise DeviceFault(
+                    f"the device lost its settings: {name} {found[name]} instead of {told}; "
+                    "reconnect to set it up again"
+                )
 
     def _require_new(self, scan: Scan) -> None:
         """Refuse a scan that is the last one again, or has other settings: the device has restarted."""

@@ -310,6 +310,19 @@ def test_a_device_that_restarted_never_measures_with_other_settings(bench: Emula
         assert spectrometer.measure().settings == before.settings
 
 
+def test_a_device_that_restarted_before_its_first_scan_never_measures_with_other_settings(
+    bench: EmulatedBench,
+) -> None:
+    settings = {"repeats": 12} if bench.kind == "nirscan-nano" else {"scans_averaged": 3}
+    (told,) = settings.values()
+    with bench.connect(**settings) as spectrometer:
+        bench.tell("fault device_reboot=0.05")
+        with pytest.raises(DeviceFault):
+            spectrometer.measure()
+    with bench.connect(**settings) as spectrometer:
+        assert spectrometer.measure().settings.scans_averaged == told
+
+
 @pytest.mark.parametrize(("kind", "fault"), EVERY_FAULT)
 def test_under_any_fault_there_is_a_whole_scan_or_a_typed_error_and_then_a_good_scan(
     kind: str, fault: str, sessions: Callable[[str], Session], even_tape: Tape

@@ -140,13 +140,6 @@ def test_gain_and_lamp_are_told_after_each_opening(emulator: EmulatorProcess) ->
         assert conditions.system_temperature_c == pytest.approx(30.5, abs=1.0)
 
 
-def test_a_restart_with_a_fixed_gain_shows_in_the_first_scan(emulator: EmulatorProcess) -> None:
-    with NirscanNano(SerialLink(emulator.ready["port"]), SystemClock(), pga_gain=16) as nano:
-        emulator.tell("fault device_reboot=0.05")
-        with pytest.raises(DeviceFault, match="scanned with gain 64 instead of 16"):
-            nano.measure()
-
-
 def test_a_failing_thermometer_or_clock_costs_no_scan(emulator: EmulatorProcess) -> None:
     emulator.tell("fault reject@0309")
     with NirscanNano(SerialLink(emulator.ready["port"]), SystemClock()) as nano:

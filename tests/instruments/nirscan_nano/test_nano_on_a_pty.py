@@ -216,6 +216,22 @@ def test_a_device_that_restarts_between_scans_loses_its_settings_and_says_so(
         assert nano.measure().settings.scans_averaged == 12
 
 
+@pytest.mark.parametrize(
+    ("settings", "lost"),
+    [({"repeats": 12}, "repeats 6 instead of 12"), ({"pga_gain": 16}, "gain 64 instead of 16")],
+)
+def test_a_device_that_restarts_before_its_first_scan_is_set_up_again(
+    settings: dict[str, int], lost: str, emulator: EmulatorProcess
+) -> None:
+    with NirscanNano(SerialLink(emulator.ready["port"]), SystemClock(), **settings) as nano:
+        emulator.tell("fault device_reboot=0.05")
+        with pytest.raises(DeviceFault, match=lost):
+            nano.measure()
+    with NirscanNano(SerialLink(emulator.ready["port"]), SystemClock(), **settings) as nano:
+        told = nano.measure().settings
+    assert settings.items() <= {"repeats": told.scans_averaged, "pga_gain": told.pga_gain}.items()
+
+
 def test_a_device_that_restarts_during_a_scan_gives_no_scan(emulate: Callable[..., EmulatorProcess]) -> None:
     emulator = emulate("--scan-time-s", "0.4", "--unpaced")
     with NirscanNano(SerialLink(emulator.ready["port"]), SystemClock()) as nano:

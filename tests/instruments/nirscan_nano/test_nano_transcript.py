@@ -10,6 +10,7 @@ from nano_links import ScriptedLink, ok, refusal
 from nano_transcript import TRANSCRIPT
 
 from instruments.nirscan_nano.driver import NirscanNano
+from qc_daemon.domain.errors import DeviceFault
 from qc_daemon.domain.spectrum import InstrumentIdentity, ScanSettings
 
 _SET_UP = 11  # lines of the transcript before the scan
@@ -42,6 +43,16 @@ def test_a_whole_conversation_sends_and_understands_the_literal_bytes() -> None:
     assert len(scan.raw) == 268
 
 
+def test_a_device_that_forgot_its_configuration_before_the_first_scan_is_found_out() -> None:
+    answers = [bytes.fromhex(answer) for _, answer in TRANSCRIPT]
+    link = ScriptedLink([*answers[:-1], ok(b"\0")])
+    with (
+        NirscanNano(link, _clock(), config_index=2, repeats=12) as nano,
+        pytest.raises(DeviceFault, match="configuration 0 instead of 2; reconnect to set it up again"),
+    ):
+        nano.measure()
+
+
 def test_a_device_with_older_firmware_has_no_model_name_and_works_all_the_same() -> None:
     answers = [bytes.fromhex(answer) for _, answer in TRANSCRIPT[:_SET_UP]]
     # The refused question is asked three times with one sequence, so later sequences stay the same.
@@ -58,7 +69,8 @@ def test_the_bytes_of_a_real_device_come_through_the_driver(qc_data: Path) -> No
     answers: list[bytes | object] = [bytes.fromhex(answer) for _, answer in TRANSCRIPT[:_SET_UP]]
     answers[1] = ok(b"5510004\0")  # the scan's own unit; the driver takes no other's
     replies = [ok(b"\1\0\0\0"), ok(), ok(b"\1"), ok(bytes(20)), ok(b"\xee\x0e\0\0"), *map(ok, chunks)]
-    with NirscanNano(ScriptedLink([*answers, *replies]), _clock(), config_index=2, repeats=12) as nano:
+    replies += [ok(b"\2")]  # the configuration is still the one that was set
+    with NirscanNano(ScriptedLink([*answers, *replies]), _clock(), config_index=2, repeats=6) as nano:
         scan = nano.measure()
     with np.load(qc_data / "nirscan_3garments" / "spectra.npz") as table:
         assert np.abs(scan.net_counts - table["sample"][-1]).max() < 0.2
