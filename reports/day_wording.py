@@ -45,9 +45,10 @@ NO_CHARTS = Words(
 )
 NO_ALARMS = Words("当日没有报警。", "No alarm was raised on this day.")
 P_CHART_NOTE = Words(
-    "点：每小时不合格数除以该小时检验数；线：全日平均与 3σ 限。少于 20 次检验或不合格数为零时不画图。",
+    "点：每小时不合格数除以该小时检验数；线：全日平均与 3σ 限。"
+    "检验少于 20 次、没有不合格，或每小时检验太少而不可能超限时，不画图。",
     "Points: FAIL over inspected of an hour; lines: mean of the day and 3 sigma limits. "
-    "Not drawn with fewer than 20 inspections or without a FAIL.",
+    "Not drawn with fewer than 20 inspections, without a FAIL, or with too few an hour to break a limit.",
 )
 CHART_NAME = {
     "tile": Words(

@@ -57,7 +57,7 @@ def golden_day() -> DailyReport:
     """Return a day with every verdict, several lots, defects, a lost instrument, charts and alarms."""
     outcomes = [Outcome.PASS, Outcome.PASS, Outcome.FAIL, Outcome.REFER, None] * 8
     inspections = tuple(
-        DayInspection(n, f"LOT-{n % 3}-OF-A-LONG-NAME", _MIDNIGHT + timedelta(minutes=30 * n), outcome, True)
+        DayInspection(n, f"LOT-{n % 3}-OF-A-LONG-NAME", _MIDNIGHT + timedelta(minutes=12 * n), outcome, True)
         for n, outcome in enumerate(outcomes)
     )
     changes = (

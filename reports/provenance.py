@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from qc_daemon.domain.image import Frame
 from qc_daemon.domain.inspection import Acquisition, Conclusion
 from qc_daemon.domain.rules import Tolerance
 from qc_daemon.domain.spectrum import InstrumentIdentity, Scan, WhiteReference
@@ -52,7 +51,7 @@ def instrument_facts(
     yield _fact("conditions", _conditions(scan, language), language)
     yield _fact("white", _white(acquisition.white, acquisition.triggered_at, language), language)
     yield _fact("checks", _checks(surroundings, acquisition.triggered_at, language), language)
-    yield _fact("camera", _camera(acquisition.frame, acquisition.camera_expected, language), language)
+    yield _fact("camera", _camera(acquisition, surroundings, language), language)
 
 
 def rule_facts(conclusion: Conclusion, language: Language) -> Iterator[Fact]:
@@ -176,9 +175,12 @@ def _checks(surroundings: Surroundings, measured_at: datetime, language: Languag
     return SEMICOLON.of(language).join(states)
 
 
-def _camera(frame: Frame | None, camera_expected: bool, language: Language) -> str:
+def _camera(acquisition: Acquisition, surroundings: Surroundings, language: Language) -> str:
+    frame = acquisition.frame
+    if frame is None and surroundings.retired_image is not None:
+        return wording.IMAGE_GONE.of(language)
     if frame is None:
-        words = wording.NO_IMAGE if camera_expected else wording.NO_CAMERA
+        words = wording.NO_IMAGE if acquisition.camera_expected else wording.NO_CAMERA
         return words.of(language)
     height, width = frame.pixels.shape[:2]
     return wording.CAMERA.of(language).format(

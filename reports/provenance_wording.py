@@ -33,6 +33,7 @@ FACTS: Mapping[str, Words] = {
 }
 
 NO_LABEL = Words("未标明", "none")
+IMAGE_GONE = Words("图像已到期清除，不再保留", "its image was retired and is no longer kept")
 NO_CAMERA = Words("本工位没有相机", "this station has no camera")
 NO_IMAGE = Words("没有图像", "no image")
 CAMERA = Words(

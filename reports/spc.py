@@ -101,6 +101,8 @@ def p_plot(hours: Sequence[tuple[int, int, int]]) -> ChartPlot | None:
         return None
     mean = failing / inspected
     half = [3.0 * math.sqrt(mean * (1.0 - mean) / n) for _, n, _ in used]
+    if mean + min(half) >= 1.0:  # so few each hour that even FAIL alone would be within the limits
+        return None
     shares = [failed / n for _, n, failed in used]
     high = max([*shares, *(min(mean + width, 1.0) for width in half)]) * 1.05
     across = [(hour + 0.5) / 24.0 for hour, _, _ in used]

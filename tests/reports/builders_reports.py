@@ -146,7 +146,9 @@ def a_failed_inspection():
         Defect("hole", 380, 60, 70, 64, 0.0183, 0.94, "major"),
         Defect("stain", 60, 300, 120, 80, 0.0401, 0.71, "minor"),
     )
-    return an_acquisition(), a_conclusion(FAILING, defects=defects)
+    without_filling = {**FAILING, "cotton": (46.8, 43.0, 50.1), "polyester": (45.0, 41.1, 48.6)}
+    uncleaned = a_composition(without_filling).shares
+    return an_acquisition(), a_conclusion(FAILING, defects=defects, uncleaned=uncleaned)
 
 
 def an_undecided_inspection():

@@ -10,6 +10,7 @@ from builders_reports import (
     PASSING,
     TRIGGERED_AT,
     WAVELENGTH_NM,
+    a_composition,
     a_conclusion,
     a_failed_inspection,
     a_passed_inspection,
@@ -22,6 +23,7 @@ from builders_reports import (
 from qc_daemon.domain.inspection import Defect
 from qc_daemon.domain.reasons import Reason, ReasonCode
 from qc_daemon.domain.rules import TOLERANCES
+from qc_daemon.domain.surroundings import RetiredImage, Surroundings
 from reports.content import certificate_content, layout_json
 
 
@@ -112,12 +114,52 @@ def test_without_a_camera_the_page_says_that_the_shares_rest_on_the_spectrum():
     assert fact(page.instruments, "Camera") == "this station has no camera"
 
 
+def test_a_retired_image_is_told_with_day_rule_and_hash_and_not_taken_for_a_missing_one():
+    gone = Surroundings(retired_image=RetiredImage(TRIGGERED_AT, "older than 90 days", "e" * 64))
+    acquisition = an_acquisition(frame=None)
+    _, failed = a_failed_inspection()
+    content = certificate_content(42, acquisition, replace(failed, cleaned=None), "Line 3", gone)
+    pages = content.pages
+    assert pages["en"].micrograph_notes[0] == (
+        f"Image retired on 2026-11-24 by rule older than 90 days; SHA-256 {'e' * 64}."
+    )
+    assert "到期清除" in pages["zh"].micrograph_notes[0]
+    assert fact(pages["en"].instruments, "Camera") == "its image was retired and is no longer kept"
+    assert fact(pages["en"].hashes, "Image SHA-256") == "e" * 64
+    assert pages["en"].defects[0].startswith("1. hole, major")
+
+
 def test_the_filled_share_and_the_method_are_stated():
     acquisition, conclusion = a_passed_inspection()
     expected = f"{conclusion.cleaned.filled_percent:.1f} %"
     assert "fsr 1.2" in page_of(acquisition, conclusion).micrograph_notes[0]
     assert expected in page_of(acquisition, conclusion).micrograph_notes[0]
     assert conclusion.cleaned.filled_percent > 0.5
+
+
+def test_the_shares_without_filling_stand_beside_the_debris_in_both_languages():
+    inspection = a_failed_inspection()
+    said = [page_of(*inspection, language).micrograph_notes[-1] for language in ("en", "zh")]
+    assert said == [
+        "Had nothing been filled: Cotton 46.8, Polyester 45.0, Nylon 8.0 (at most 2.7 pp apart).",
+        "若不填补：棉 46.8，涤纶 45.0，锦纶 8.0（最多相差 2.7 个百分点）。",
+    ]
+    assert record_of(*inspection)["conclusion"]["uncleaned"][0]["percent"] == 46.8
+
+
+def test_the_shares_without_filling_are_counted_on_the_basis_that_was_judged():
+    half = {"cotton": (50.0, 48.0, 52.0), "polyester": (50.0, 48.0, 52.0)}
+    dry = a_composition(half, basis="dry mass")
+    conclusion = a_conclusion(half, composition=dry, uncleaned=dry.shares)
+    assert page_of(an_acquisition(), conclusion).micrograph_notes[-1] == (
+        "Had nothing been filled: Cotton 51.9, Polyester 48.1 (at most 0.0 pp apart)."
+    )
+
+
+def test_where_nothing_was_filled_no_other_shares_are_told():
+    notes = page_of(*a_passed_inspection()).micrograph_notes
+    assert not any("Had nothing been filled" in note for note in notes)
+    assert record_of(*a_passed_inspection())["conclusion"]["uncleaned"] == []
 
 
 def test_defects_are_worded_in_the_order_of_their_numbers():

@@ -189,9 +189,10 @@ def test_a_chart_has_limits_from_its_first_steady_checks_and_marks_what_broke_a_
     assert all(0.0 <= up <= 1.0 for _, up, _ in plot.points)
 
 
-def test_a_p_chart_needs_enough_inspections_and_a_fail():
+def test_a_p_chart_needs_enough_inspections_in_all_and_each_hour_and_a_fail():
     assert p_plot([(0, 10, 1), (1, 9, 1)]) is None
     assert p_plot([(0, 10, 0), (1, 10, 0)]) is None
+    assert p_plot([(hour, 2, hour % 2) for hour in range(12)]) is None  # even 2 of 2 would break no limit
     plot = p_plot([(0, 50, 1), (1, 50, 2), (2, 50, 40)])
     assert [broken for _, _, broken in plot.points] == [True, True, True]  # the mean is that of all
     assert plot.centre == pytest.approx(43 / 150 / (0.8 * 1.05), rel=1e-3)

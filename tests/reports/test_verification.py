@@ -115,12 +115,14 @@ def test_a_forged_record_under_a_new_seal_contradicts_the_pages(tmp_path, failed
     def pass_it(record):
         record["conclusion"]["verdict"] = "PASS"
         record["conclusion"]["judged"]["shares"][0]["percent"] = 60.0
+        record["conclusion"]["uncleaned"][0]["percent"] = 48.8
 
     forged = rewritten(path, lambda writer: with_record(writer, pass_it))
     assert is_intact(forged)
     said = " ".join(problems_of(forged))
     assert 'verdict: expected "PASS 合格"' in said
     assert 'share of cotton: expected "Cotton 60.0' in said
+    assert 'shares without cleaning: expected "Cotton 48.8' in said
 
 
 def test_changed_text_of_a_page_under_a_new_seal_contradicts_the_record(tmp_path):
