@@ -13,7 +13,7 @@ from instruments.nirscan_nano.driver import NirscanNano
 from instruments.transport import SerialLink
 from qc_daemon.clock import SystemClock
 from qc_daemon.domain import errors
-from qc_daemon.domain.errors import DeviceFault, InstrumentError, LinkLost
+from qc_daemon.domain.errors import InstrumentError, LinkLost
 from qc_daemon.domain.quality import ScanLimits, assess_clocks, assess_scan, assess_spectrum
 from qc_daemon.domain.reasons import Reason
 from qc_daemon.domain.reference_validity import ReferenceLimits, reference_validity
