@@ -35,11 +35,14 @@ from storage.ledger import sealing
 from storage.model_activations import add_activation
 from storage.open_work import set_open_work
 from storage.outbox import add_result
+from storage.retention_rows import retired_rule
 from storage.schema import is_empty, upgrade
 from storage.station_events import add_event, add_quarantine_row
 from storage.station_folder import StationFolder, StationLock
 from storage.tables import AcquisitionRow, ConclusionRow, QuarantineRow, ReconnectionRow, ReportRow
 from storage.uncleaned_rows import add_uncleaned
+
+_NEWEST = 5  # acquisitions that tell a station by their bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ def open_store(
 
 
 class SqlInspectionStore(SqlInspectionReader):
-    """Keeps facts and opinions in journal, blobs and SQLite; implements the port InspectionStore.
+    """Keeps facts and opinions in journal, blobs and database; implements the port InspectionStore.
 
     After a failed write nothing more is accepted, every call says why, and a restart heals.
     """
@@ -106,13 +109,14 @@ class SqlInspectionStore(SqlInspectionReader):
         self._writing_engine: Engine | None = None
         self._database_identity: object = None
         self._next_number = 0
+        self._references: dict[str, WhiteReference | None] = {}
 
     def __enter__(self) -> Self:
         """Take the station, bring its database to the newest schema and find the next number.
 
         Raises:
-            StoreUnavailable: another process writes it, its database is missing, locked, broken or
-                of a newer schema, or its folder cannot be written.
+            StoreUnavailable: another process writes it, its database is missing, locked, broken, of
+                another station or of a newer schema, or its folder cannot be written.
         """
         with ExitStack() as stack:
             self._make_folders()
@@ -124,6 +128,7 @@ class SqlInspectionStore(SqlInspectionReader):
             self._database_identity = self._database.identity()
             super().__enter__()
             stack.push(super().__exit__)
+            self._require_own_database()
             self._next_number = self._last_number() + 1
             self._resources = stack.pop_all()
         return self
@@ -253,6 +258,20 @@ class SqlInspectionStore(SqlInspectionReader):
             with self._writing() as session:
                 reference_row(session, reference_facts(reference))
                 add_white_scan(session, reference)
+            self._references[reference.instrument.serial] = reference
+
+    def current_reference(self, serial: str) -> WhiteReference | None:
+        """Return the newest white reference of an instrument, or None.
+
+        While the database is away, it is the one of before: nobody but this process adds any, and a
+        specimen must not wait for it to be measured.
+        """
+        try:
+            self._references[serial] = super().current_reference(serial)
+        except DatabaseBusy:
+            if serial not in self._references:
+                raise
+        return self._references[serial]
 
     def add_dark(self, dark: DarkReference) -> None:
         """Store a scan that was taken for its dark level; raises as `add_reference` does."""
@@ -391,6 +410,18 @@ class SqlInspectionStore(SqlInspectionReader):
             raise StoreUnavailable(
                 f"{self._database} is missing or empty, but {self._folder.path} holds accepted acquisitions;"
                 " restore it from a backup, or start with another folder"
+            )
+
+    def _require_own_database(self) -> None:
+        """Raise if the newest acquisitions came from another folder: their numbers would go on here."""
+        query = select(AcquisitionRow.scan_sha256).order_by(AcquisitionRow.number.desc())
+        with self._reading() as session:
+            newest = session.scalars(query.limit(_NEWEST)).all()
+            gone = [sha256 for sha256 in newest if retired_rule(session, sha256) is not None]
+        if newest and not gone and not any(self._blobs.path_of(sha256).exists() for sha256 in newest):
+            raise StoreUnavailable(
+                f"{self._database} is that of another station: {self._folder.path} holds nothing of its"
+                " newest acquisitions; expected the folder and the database of one station"
             )
 
     def _path_in_station(self, path: str) -> str:
