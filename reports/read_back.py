@@ -63,7 +63,7 @@ def expected_texts(record: dict[str, Any], language: Language) -> Iterator[Expec
     if uncleaned := conclusion.get("uncleaned"):  # certificates of before have none
         shares = [FibreShare(**share) for share in uncleaned]
         yield said("shares without cleaning", named_shares(shares, language))
-    yield from _hashes(record)
+    yield from _hashes(record, language)
 
 
 def _identity(station: str, acquisition: dict[str, Any], conclusion: dict[str, Any]) -> Iterator[Expected]:
@@ -97,7 +97,7 @@ def _shares(composition: dict[str, Any], judged: dict[str, Any], language: Langu
         )
 
 
-def _hashes(record: dict[str, Any]) -> Iterator[Expected]:
+def _hashes(record: dict[str, Any], language: Language) -> Iterator[Expected]:
     acquisition, surroundings = record["acquisition"], record["surroundings"]
     yield said("acquisition", acquisition["id"])
     yield said("conclusion", record["conclusion"]["id"])
@@ -109,7 +109,8 @@ def _hashes(record: dict[str, Any]) -> Iterator[Expected]:
     if surroundings["ledger"] is not None:
         yield said("head of the ledger", surroundings["ledger"]["sha256"])
     for signature in surroundings["signatures"]:
-        yield said("signature", signature["who"], utc(moment(signature["signed_at"])))
+        meaning = term(signature["meaning"], language)
+        yield said("signature", signature["who"], meaning, utc(moment(signature["signed_at"])))
 
 
 def said(what: str, *pieces: str) -> Expected:

@@ -10,8 +10,9 @@ from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 
 from qc_daemon.domain.errors import InputError
+from qc_daemon.domain.surroundings import SignedBy
 from reports.certificate_wording import LIMITS
-from reports.read_back import expected_texts, squeezed
+from reports.read_back import expected_texts, moment, squeezed
 from reports.record import ATTACHMENT_NAME, SCHEMA, sha256
 from reports.seal import is_intact, seal_of
 from reports.wording import LANGUAGES, Language
@@ -24,6 +25,7 @@ class CertificateClaims:
     Attributes:
         file_sha256: of the whole file.
         scan_sha256: of the scan that it is about.
+        signatures: of the conclusion, oldest first, their times to the millisecond.
         ledger_sequence, ledger_sha256: the head of the ledger at that time; None and "" without one.
     """
 
@@ -32,6 +34,7 @@ class CertificateClaims:
     conclusion_id: str
     outcome: str
     scan_sha256: str
+    signatures: tuple[SignedBy, ...]
     ledger_sequence: int | None
     ledger_sha256: str
 
@@ -129,6 +132,10 @@ def _claims(record: dict[str, Any], pdf: bytes) -> CertificateClaims:
         conclusion_id=str(record["conclusion"]["id"]),
         outcome=str(record["conclusion"]["verdict"]),
         scan_sha256=str(record["acquisition"]["scan"]["sha256"]),
+        signatures=tuple(
+            SignedBy(one["who"], one["meaning"], moment(one["signed_at"]))
+            for one in record["surroundings"]["signatures"]
+        ),
         ledger_sequence=head["sequence"] if head else None,
         ledger_sha256=head["sha256"] if head else "",
     )

@@ -34,12 +34,14 @@ class KnownConclusion:
 
     Attributes:
         recorded: SHA-256 of its certificates, with the time when each was recorded.
+        signatures: of it so far, oldest first.
     """
 
     number: int
     outcome: str
     scan_sha256: str
     recorded: tuple[tuple[str, datetime], ...]
+    signatures: tuple[SignedBy, ...]
 
 
 class SqlReportReader:
@@ -114,6 +116,7 @@ class SqlReportReader:
                 row.outcome,
                 row.acquisition.scan_sha256,
                 tuple((report.sha256, report.recorded_at) for report in reports),
+                _signatures(session, row.sequence),
             )
 
 

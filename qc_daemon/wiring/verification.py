@@ -4,12 +4,13 @@ Heavy packages are imported where they are used, so that a command starts at onc
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qc_daemon.domain.errors import InputError
 from qc_daemon.domain.ledger import LedgerHead
+from qc_daemon.domain.surroundings import SignedBy
 from qc_daemon.wiring.archive import archive_config
 from qc_daemon.wiring.database import open_inspections
 from qc_daemon.wiring.ledger import check_ledger_of
@@ -144,7 +145,22 @@ def _compared(claims: "CertificateClaims", known: "KnownConclusion", folder: Pat
         else:
             problems.append(f"{folder}: {what} is {said}, but {stored} is stored")
     compared = Verification(tuple(checked), (), tuple(problems))
+    compared = _joined(compared, _compared_signatures(claims, known, folder))
     return _joined(compared, _recorded(dict(known.recorded).get(claims.file_sha256), folder))
+
+
+def _compared_signatures(claims: "CertificateClaims", known: "KnownConclusion", folder: Path) -> Verification:
+    """Tell of each signature on a certificate whether it was given; later ones are not missed."""
+    given = {_signature_text(one) for one in known.signatures}
+    said = [_signature_text(one) for one in claims.signatures]
+    checked = tuple(f"{folder}: {text} is as stored" for text in said if text in given)
+    problems = tuple(f"{folder}: {text} was never given" for text in said if text not in given)
+    return Verification(checked, (), problems)
+
+
+def _signature_text(signature: SignedBy) -> str:
+    at = signature.signed_at.astimezone(UTC).isoformat(" ", "milliseconds")[:23]
+    return f'the signature of {signature.who} ("{signature.meaning}", {at} UTC)'
 
 
 def _compared_ledger(named: LedgerHead | None, head: LedgerHead | None, folder: Path) -> Verification:

@@ -19,12 +19,15 @@ from builders_storage import (
 from qc_daemon.commands.verify import verify
 from qc_daemon.domain.errors import InputError, Retired
 from qc_daemon.domain.inspection import ReportFile
+from qc_daemon.domain.people import Signature, SignatureMeaning
 from qc_daemon.domain.retention import EvidenceKind
 from qc_daemon.domain.sampling import SamplingPlan, judge_lot
+from qc_daemon.domain.surroundings import SignedBy
 from reports.certificate import certificate_sheet
 from reports.content import certificate_content
 from reports.record import sha256
 from reports.typesetting import typeset
+from storage.people import SqlPeopleBook
 from storage.period_rows import add_period_report
 from storage.recorded_reports import find_report
 from storage.report_reader import SqlReportReader
@@ -150,6 +153,9 @@ def test_a_report_of_a_lot_is_recorded_once_and_found_by_its_hash(store, tmp_pat
 
 def test_verify_compares_a_certificate_with_the_station_and_finds_a_forged_one(store, tmp_path, capsys):
     number, drawn = inspected(store, 1)
+    at = NOON + timedelta(microseconds=123_456)  # a certificate states it to the millisecond
+    signature = Signature(number, drawn.id, "Wang", SignatureMeaning.APPROVED, at)
+    assert SqlPeopleBook(store.reading, store.transaction).sign(signature)
     found, opinion, around = SqlReportReader(store).load(number)
     pdf = typeset(certificate_sheet(certificate_content(number, found, opinion, "Line 3", around), "en"))
     path = tmp_path / "reports" / "1.pdf"
@@ -160,9 +166,14 @@ def test_verify_compares_a_certificate_with_the_station_and_finds_a_forged_one(s
     assert answer["ok"], answer
     assert any("was recorded at" in line for line in answer["checked"])
     assert any("of the ledger is as printed" in line for line in answer["checked"])
+    assert any('signature of Wang ("approved", ' in line for line in answer["checked"])
 
     other = replace(opinion, verdict=replace(opinion.verdict, reasons=()))
-    wrong = replace(around, ledger=replace(around.ledger, sha256="e" * 64))
+    wrong = replace(
+        around,
+        ledger=replace(around.ledger, sha256="e" * 64),
+        signatures=(*around.signatures, SignedBy("The Director", "approved", NOON)),
+    )
     forged = typeset(certificate_sheet(certificate_content(number + 5, found, other, "Line 3", wrong), "en"))
     (tmp_path / "forged.pdf").write_bytes(forged)
     answer = verified(tmp_path / "forged.pdf", tmp_path, capsys)
@@ -170,6 +181,7 @@ def test_verify_compares_a_certificate_with_the_station_and_finds_a_forged_one(s
     said = " ".join(answer["problems"])
     assert f"number is {number + 5}, but {number} is stored" in said
     assert "has another hash" in said
+    assert 'the signature of The Director ("approved", ' in said and "was never given" in said
 
 
 def verified(path, station, capsys):
