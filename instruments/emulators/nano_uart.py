@@ -1,12 +1,12 @@
 """The UART of an emulated NIRscan Nano: requests in, replies out, and all that can go wrong between."""
 
 import struct
+from collections.abc import Iterator
 
-from instruments.emulators.faults import ActiveFaults
 from instruments.emulators.nano_device import NanoDevice, Refused
-from instruments.emulators.scene import Scene
+from instruments.emulators.serial_port import SerialPort
 from instruments.emulators.serial_process import Reply
-from instruments.emulators.spoiling import LINE_FAULTS, spoilt
+from instruments.emulators.spoiling import LINE_FAULTS, flipped, spoilt
 from instruments.frame_scanner import Garbage
 from instruments.nirscan_nano.codec import (
     END,
@@ -30,7 +30,6 @@ UART_FAULTS = LINE_FAULTS | {
     "reject": "the device refuses",
     "stale_error_length": "the length of error replies is that of an older reply",
     "unplugged": "the port is not there",
-    "device_reboot": "the device restarts and is silent for VALUE seconds (0.3)",
 }
 
 # The real device gives up after 1 ms; no scheduler keeps that on a pty.
@@ -45,56 +44,38 @@ _NOISE = b"\0\xff\x07AB\0"
 _GARBAGE = b"\0\0\xff\x07AB\0" + START + bytes.fromhex("2f 02 00 00 c0 11 0a 00 33 02 35 35")
 
 
-class NanoUart:
+class NanoUart(SerialPort[NanoDevice]):
     """Reads requests for a device and spoils its replies as the active faults say."""
 
-    def __init__(self, device: NanoDevice, faults: ActiveFaults) -> None:
-        self._device = device
-        self._faults = faults
-        self._parser = FrameParser()
-        self._last_byte_s = 0.0
-        self._silent_until_s = 0.0
-        self._flipped = 0
-
-    @property
-    def scene(self) -> Scene:
-        """What lies in front of the device's window."""
-        return self._device.scene
+    _last_byte_s = 0.0
+    _bits_flipped = 0
 
     @property
     def wakes_at_s(self) -> float | None:
         """When a request that has stopped in the middle is given up; None if none has."""
         return self._last_byte_s + _GAP_S if self._parser.pending else None
 
-    def reboot(self, now_s: float) -> None:
-        """Restart the device, which answers nothing for a while."""
-        self._silent_until_s = now_s + (self._faults.value("device_reboot", default=0.3) or 0.0)
-        self._faults.clear("device_reboot")
+    def _forget(self) -> None:
         self._parser = FrameParser()
-        self._device.restart(now_s)
 
-    def receive(self, data: bytes, now_s: float) -> list[Reply]:
-        """Take bytes, possibly none, and return what the device sends for them."""
-        if now_s < self._silent_until_s:
-            return []
+    def _replies(self, data: bytes, now_s: float) -> Iterator[Reply | None]:
         if not data and self.wakes_at_s is not None and now_s >= self.wakes_at_s:
-            return [self._throw_away(_LINK_FAILURE)]
+            yield self._throw_away(_LINK_FAILURE)
+            return
         self._last_byte_s = now_s if data else self._last_byte_s
-        replies: list[Reply | None] = []
         for event in self._parser.feed(data):
             if isinstance(event, Frame) and event.command is not None:
                 if self._faults.value("echo"):
-                    replies.append(Reply(encode_frame(event.flags, event.sequence, event.payload)))
-                replies.append(self._answer(event, event.command, now_s))
+                    yield Reply(encode_frame(event.flags, event.sequence, event.payload))
+                yield self._answer(event, event.command, now_s)
             elif isinstance(event, BadChecksum):
-                replies.append(self._throw_away(_CHECKSUM_REFUSAL))
+                yield self._throw_away(_CHECKSUM_REFUSAL)
             elif not isinstance(event, Garbage):  # bytes before a start marker are ignored
-                replies.append(self._throw_away(_LINK_FAILURE))
-        return [reply for reply in replies if reply is not None]
+                yield self._throw_away(_LINK_FAILURE)
 
     def _throw_away(self, failure: bytes) -> Reply:
         """Forget what has come so far, and say that it could not be read."""
-        self._parser = FrameParser()
+        self._forget()
         return Reply(failure)
 
     def _answer(self, request: Frame, command: int, now_s: float) -> Reply | None:
@@ -124,10 +105,10 @@ class NanoUart:
             echo = b""
         good = encode_frame(request.flags, request.sequence, echo + data)
         if strikes("bad_checksum", command):
-            good = good[:4] + bytes((good[4] ^ 0x01,)) + good[5:]
+            good = flipped(good, 4)
         if strikes("bit_flip", command):
-            place, self._flipped = self._flipped % len(good), self._flipped + 1
-            good = good[:place] + bytes((good[place] ^ 0x10,)) + good[place + 1 :]
+            good = flipped(good, self._bits_flipped % len(good), 0x10)
+            self._bits_flipped += 1
         length = self._faults.value("wrong_length", default=65535.0, command=command)
         if length is not None:
             good = _with_length(good, int(length))

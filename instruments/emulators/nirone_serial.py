@@ -1,12 +1,12 @@
 """The serial port of an emulated NIRONE Sensor: commands, answers, and what goes wrong between."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from instruments.emulators.faults import ActiveFaults
 from instruments.emulators.nirone_device import NironeDevice, Refused
-from instruments.emulators.scene import Scene
+from instruments.emulators.serial_port import SerialPort
 from instruments.emulators.serial_process import Reply
-from instruments.emulators.spoiling import LINE_FAULTS, spoilt
+from instruments.emulators.spoiling import LINE_FAULTS, flipped, spoilt
 from instruments.nirone.codec import READY, Line, LineParser
 
 SERIAL_FAULTS = LINE_FAULTS | {
@@ -17,7 +17,6 @@ SERIAL_FAULTS = LINE_FAULTS | {
     "late_line_feed": "the line feed of an answer comes in front of the data",
     "surplus": "three bytes too many stand behind the data",
     "echo": "the sensor repeats each command before its answer",
-    "device_reboot": "the sensor restarts and is silent for VALUE seconds (0.3)",
 }
 
 _DATA = "Xm0"
@@ -37,48 +36,27 @@ def command_number(command: str) -> int:
     return int.from_bytes(command.partition(",")[0].encode("ascii", errors="replace"))
 
 
-class NironeSerial:
+class NironeSerial(SerialPort[NironeDevice]):
     """Reads commands for a sensor and spoils its answers as the active faults say."""
-
-    def __init__(self, device: NironeDevice, faults: ActiveFaults) -> None:
-        self._device = device
-        self._faults = faults
-        self._parser = LineParser()
-        self._silent_until_s = 0.0
-        self._scan: _Scan | None = None
-
-    @property
-    def scene(self) -> Scene:
-        """What lies in front of the sensor's window."""
-        return self._device.scene
 
     @property
     def wakes_at_s(self) -> float | None:
         """When the scan that is being taken is ready."""
         return self._scan.ready_at_s if self._scan is not None else None
 
-    def reboot(self, now_s: float) -> None:
-        """Restart the sensor, which answers nothing for a while."""
-        self._silent_until_s = now_s + (self._faults.value("device_reboot", default=0.3) or 0.0)
-        self._faults.clear("device_reboot")
+    def _forget(self) -> None:
         self._parser = LineParser()
-        self._scan = None
-        self._device.restart(now_s)
+        self._scan: _Scan | None = None
 
-    def receive(self, data: bytes, now_s: float) -> list[Reply]:
-        """Take bytes, possibly none, and return what the sensor sends for them."""
-        if now_s < self._silent_until_s:
-            return []
-        replies: list[Reply | None] = []
+    def _replies(self, data: bytes, now_s: float) -> Iterator[Reply | None]:
         if self._scan is not None and now_s >= self._scan.ready_at_s:
             self._scan = None
-            replies.append(self._spoilt(_SCAN, READY.encode("ascii") + b"\r\n"))
+            yield self._spoilt(_SCAN, READY.encode("ascii") + b"\r\n")
         for event in self._parser.feed(data):
             if isinstance(event, Line):
-                replies.append(self._answer(event.text, now_s))
+                yield self._answer(event.text, now_s)
             else:
-                replies.append(Reply(b"ERROR\r\n"))
-        return [reply for reply in replies if reply is not None]
+                yield Reply(b"ERROR\r\n")
 
     def _answer(self, command: str, now_s: float) -> Reply | None:
         number = command_number(command)
@@ -99,8 +77,7 @@ class NironeSerial:
         number, strikes = command_number(command), self._faults.strikes
         if command.startswith(_DATA):
             if strikes("bit_flip", number):
-                place = len(good) // 2
-                good = good[:place] + bytes((good[place] ^ 0x01,)) + good[place + 1 :]
+                good = flipped(good, len(good) // 2)
             if strikes("late_line_feed", number):
                 good = b"\n" + good
             if strikes("surplus", number):

@@ -1,12 +1,12 @@
 """The serial port of an emulated Ocean spectrometer: requests, replies, and what goes wrong between."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from instruments.emulators.faults import ActiveFaults
 from instruments.emulators.ocean_device import OceanDevice, Refused
-from instruments.emulators.scene import Scene
+from instruments.emulators.serial_port import SerialPort
 from instruments.emulators.serial_process import Reply
-from instruments.emulators.spoiling import LINE_FAULTS, spoilt
+from instruments.emulators.spoiling import LINE_FAULTS, flipped, spoilt
 from instruments.frame_scanner import Garbage
 from instruments.ocean.codec import (
     SETS,
@@ -31,7 +31,6 @@ SERIAL_FAULTS = LINE_FAULTS | {
     "deferred": "replies are announced by the error number 255",
     "busy": "the device says that it is not ready",
     "reject": "the device refuses with an internal error",
-    "device_reboot": "the device restarts and is silent for VALUE seconds (0.3)",
 }
 
 _BAD_CHECKSUM, _UNKNOWN_CHECKSUM, _INTERNAL = 3, 8, 13
@@ -49,52 +48,30 @@ class _Scan:
     ready_at_s: float
 
 
-class OceanSerial:
+class OceanSerial(SerialPort[OceanDevice]):
     """Reads requests for a device and spoils its replies as the active faults say."""
-
-    def __init__(self, device: OceanDevice, faults: ActiveFaults) -> None:
-        self._device = device
-        self._faults = faults
-        self._parser = MessageParser()
-        self._checksum = Checksum.NONE
-        self._silent_until_s = 0.0
-        self._scan: _Scan | None = None
-
-    @property
-    def scene(self) -> Scene:
-        """What lies in front of the device's window."""
-        return self._device.scene
 
     @property
     def wakes_at_s(self) -> float | None:
         """When the scan that is being taken is ready."""
         return self._scan.ready_at_s if self._scan is not None else None
 
-    def reboot(self, now_s: float) -> None:
-        """Restart the device, which answers nothing for a while."""
-        self._silent_until_s = now_s + (self._faults.value("device_reboot", default=0.3) or 0.0)
-        self._faults.clear("device_reboot")
+    def _forget(self) -> None:
         self._parser = MessageParser()
         self._checksum = Checksum.NONE
-        self._scan = None
-        self._device.restart(now_s)
+        self._scan: _Scan | None = None
 
-    def receive(self, data: bytes, now_s: float) -> list[Reply]:
-        """Take bytes, possibly none, and return what the device sends for them."""
-        if now_s < self._silent_until_s:
-            return []
-        replies: list[Reply | None] = []
+    def _replies(self, data: bytes, now_s: float) -> Iterator[Reply | None]:
         if self._scan is not None and now_s >= self._scan.ready_at_s:
             done, self._scan = self._scan, None
-            replies.append(self._reply(done.request, done.spectrum))
+            yield self._reply(done.request, done.spectrum)
         for event in self._parser.feed(data):
             if isinstance(event, Message):
-                replies += self._replies_to(event, now_s)
+                yield from self._replies_to(event, now_s)
             elif isinstance(event, BadChecksum):
-                replies.append(Reply(self._encoded(None, Flag.NACK, b"", _BAD_CHECKSUM)))
+                yield Reply(self._encoded(None, Flag.NACK, b"", _BAD_CHECKSUM))
             elif not isinstance(event, Garbage):
                 self._parser = MessageParser()
-        return [reply for reply in replies if reply is not None]
 
     def _replies_to(self, request: Message, now_s: float) -> list[Reply | None]:
         strikes = self._faults.strikes
@@ -141,9 +118,9 @@ class OceanSerial:
         """Return the bytes of a reply as the faults of this protocol alter them."""
         strikes = self._faults.strikes
         if strikes("bad_checksum", kind):
-            return _flipped(good, len(good) - 5)
+            return flipped(good, len(good) - 5)
         if strikes("bit_flip", kind):
-            return _flipped(good, len(good) // 2)
+            return flipped(good, len(good) // 2)
         if strikes("wrong_length", kind):
             return good[:_FOLLOWING_AT] + b"\xff\xff\0\0" + good[_FOLLOWING_AT + 4 :]
         return good
@@ -156,7 +133,3 @@ class OceanSerial:
             checksum = Checksum.NONE if self._faults.strikes("unchecked", kind) else checksum
             kind ^= 0x80 if self._faults.strikes("wrong_type", kind) else 0
         return encode_message(kind, flags, regarding, data, error, checksum)
-
-
-def _flipped(data: bytes, place: int) -> bytes:
-    return data[:place] + bytes((data[place] ^ 0x01,)) + data[place + 1 :]

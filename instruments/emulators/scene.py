@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.emulators.tape import Tape
+from qc_daemon.domain.errors import ConfigError
 
 # Against its white reference, a recorded view into an empty room reads 1.04 to 1.62.
 _EMPTY_ABSORBANCE = 1.3
@@ -28,10 +29,10 @@ class Scene:
         """Lay a specimen of the tape in front of the window; return its name.
 
         Raises:
-            IndexError: the tape has no such row.
+            ConfigError: the tape has no such row.
         """
         if not 0 <= row < len(self.tape.names):
-            raise IndexError(f"row {row} is not on the tape; expected 0 to {len(self.tape.names) - 1}")
+            raise ConfigError(f"row {row} is not on the tape; expected 0 to {len(self.tape.names) - 1}")
         self.row, self.shows_row = row, True
         self.counts = self.tape.sample_counts[row]
         return self.tape.names[row]

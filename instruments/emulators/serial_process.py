@@ -8,8 +8,6 @@ its standard input.
 """
 
 import argparse
-import json
-import os
 import select
 import sys
 import time
@@ -19,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from instruments.emulators.console import STDIN, Console, say
 from instruments.emulators.faults import ActiveFaults, hexadecimal
 from instruments.emulators.pty_port import PtyPort
 from instruments.emulators.scene import Scene
@@ -31,7 +30,6 @@ _COMMANDS = (
     "present ROW", "present white", "present grey", "present standard", "present nothing",
     "fault NAME[=VALUE][@COMMAND]", "clear NAME", "unplug", "replug", "help", "quit",
 )  # fmt: skip
-_STDIN, _STDOUT = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +122,10 @@ class SerialEmulator:
         """Obey until told to quit or the standard input ends."""
         if self._faults.value("unplugged") is None:
             self._port.plug()
-        typed = b""
+        console = Console(self._execute)
         try:
-            _say(port=self._port.path, serial=self._serial)
-            while True:
-                if self._wait():
-                    chunk = os.read(_STDIN, 4096)
-                    if not chunk:
-                        return
-                    *lines, typed = (typed + chunk).split(b"\n")
-                    if not all(self._obey(line.decode(errors="replace")) for line in lines):
-                        return
+            say(port=self._port.path, serial=self._serial)
+            while not self._wait() or console.read():
                 self._serve(time.monotonic())
         finally:
             self._port.unplug()
@@ -150,8 +141,8 @@ class SerialEmulator:
         elif self._outgoing and port >= 0:
             writing = [port]
         pause_s = max(min(moments) - now_s, 0.0) if moments else None
-        readable, _, _ = select.select([_STDIN] + [port] * (port >= 0), writing, [], pause_s)
-        return _STDIN in readable
+        readable, _, _ = select.select([STDIN] + [port] * (port >= 0), writing, [], pause_s)
+        return STDIN in readable
 
     def _serve(self, now_s: float) -> None:
         """Take what the host sent, and send what is due."""
@@ -172,14 +163,6 @@ class SerialEmulator:
             piece = reply.data[start : start + size]
             moment_s += len(piece) * self._seconds_per_byte
             self._outgoing.append((moment_s, piece))
-
-    def _obey(self, line: str) -> bool:
-        """Execute one command and answer it; return False if it was the last."""
-        try:
-            _say(ok=True, **self._execute(line.split()))
-        except (QcError, IndexError) as error:
-            _say(ok=False, error=str(error))
-        return line.split() != ["quit"]
 
     def _execute(self, words: list[str]) -> dict[str, Any]:
         match words:
@@ -274,7 +257,3 @@ def _parser(instrument: Emulated) -> argparse.ArgumentParser:
     parser.add_argument("--fault", action="append", default=[], metavar="NAME[=VALUE][@COMMAND]")
     parser.set_defaults(paced=True)
     return parser
-
-
-def _say(**fields: Any) -> None:
-    os.write(_STDOUT, json.dumps(fields).encode() + b"\n")

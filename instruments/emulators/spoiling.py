@@ -10,6 +10,7 @@ LINE_FAULTS = {
     "truncated_then_good": "half a reply, then the whole of it",
     "garbage": "NULs, noise and half an old reply stand before replies",
     "duplicate_reply": "replies come twice",
+    "device_reboot": "the device restarts and is silent for VALUE seconds (0.3)",
 }
 
 
@@ -35,3 +36,8 @@ def spoilt(faults: ActiveFaults, command: int, good: bytes, garbage: bytes) -> R
     elif strikes("duplicate_reply", command):
         good = good + good
     return Reply(good, delay_s)
+
+
+def flipped(data: bytes, place: int, bit: int = 0x01) -> bytes:
+    """Return bytes of which one has another bit."""
+    return data[:place] + bytes((data[place] ^ bit,)) + data[place + 1 :]
