@@ -1,7 +1,12 @@
-"""Structural checks of PDF/A-3b with pikepdf (qpdf). They are not a validator: none is among the packages."""
+"""Structural checks of PDF/A-3b with pikepdf (qpdf), and veraPDF where it is installed.
+
+The structural checks are no validator: none is among the packages.
+"""
 
 import io
 import re
+import shutil
+import subprocess
 
 import pikepdf
 import pytest
@@ -24,14 +29,28 @@ def a_certificate():
 
 
 @pytest.fixture(scope="module", params=["certificate", "lot", "day"])
-def document(request):
+def written(request):
     makers = {
         "certificate": a_certificate,
         "lot": lambda: typeset(lot_sheet(lot_report(59.5, 60.0, 60.5), "both")),
         "day": lambda: typeset(daily_sheet(daily_report(), "both")),
     }
-    with pikepdf.open(io.BytesIO(makers[request.param]())) as pdf:
+    return makers[request.param]()
+
+
+@pytest.fixture()
+def document(written):
+    with pikepdf.open(io.BytesIO(written)) as pdf:
         yield pdf
+
+
+@pytest.mark.skipif(shutil.which("verapdf") is None, reason="veraPDF is not on the PATH")
+def test_verapdf_finds_the_document_to_conform_to_part_3_b(written, tmp_path):
+    path = tmp_path / "document.pdf"
+    path.write_bytes(written)
+    command = ["verapdf", "--flavour", "3b", "--format", "text", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0 and done.stdout.startswith("PASS"), done.stdout + done.stderr
 
 
 def test_qpdf_finds_no_fault_and_nothing_is_encrypted(document):
