@@ -147,15 +147,22 @@ def _parts(
 
 
 def _open_work_problems(session: Session) -> Iterator[str]:
-    """Compare the list of open work with what the other tables say."""
+    """Compare the list of open work with what the other tables say.
+
+    A first conclusion is owed a certificate; a later one only if whoever drew it wanted one.
+    """
     newest = select(func.max(ConclusionRow.sequence)).group_by(ConclusionRow.acquisition_number)
-    needs_report = select(ConclusionRow.acquisition_number).where(
+    may_report = select(ConclusionRow.acquisition_number).where(
         ConclusionRow.sequence.in_(newest), ~ConclusionRow.reports.any()
     )
-    needs_conclusion = select(AcquisitionRow.number).where(~AcquisitionRow.conclusions.any())
+    first = newest.having(func.count() == 1)
+    must_report = may_report.where(ConclusionRow.sequence.in_(first))
+    undecided = select(AcquisitionRow.number).where(~AcquisitionRow.conclusions.any())
     needs: tuple[Need, ...] = ("conclusion", "report")
-    for need, query in zip(needs, (needs_conclusion, needs_report), strict=True):
-        for number in sorted(set(session.scalars(query)) ^ set(open_work(session, need))):
+    for need, must, may in zip(needs, (undecided, must_report), (undecided, may_report), strict=True):
+        listed = set(open_work(session, need))
+        wrong = (set(session.scalars(must)) - listed) | (listed - set(session.scalars(may)))
+        for number in sorted(wrong):
             yield f"acquisition {number}: the list of open work is wrong about its {need}"
 
 

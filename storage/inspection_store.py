@@ -188,8 +188,13 @@ class SqlInspectionStore(SqlInspectionReader):
                 raise StoreUnavailable(f"{error.filename}: {error.strerror}") from error
             return Recovery(unfinished, self._drain({}))
 
-    def add_conclusion(self, number: int, conclusion: Conclusion) -> None:
+    def add_conclusion(self, number: int, conclusion: Conclusion, *, certified: bool = True) -> None:
         """Store a conclusion beside the acquisition; nothing is overwritten. Twice is once.
+
+        Args:
+            number: of the acquisition.
+            conclusion: drawn from it.
+            certified: False if no certificate is owed; the first conclusion is owed one in any case.
 
         Raises:
             IntegrityError: it is not about that acquisition.
@@ -206,13 +211,14 @@ class SqlInspectionStore(SqlInspectionReader):
                     raise IntegrityError(f"conclusion {conclusion.id}: acquisition {number} does not exist")
                 require_belonging(acquisition, conclusion)
                 if all(known.id != conclusion.id for known in acquisition.conclusions):
+                    if certified or not acquisition.conclusions:
+                        set_open_work(session, number, "report")
                     row.models = model_rows(session, conclusion.models)
                     row.acquisition = acquisition
                     session.add(row)
                     add_grounds(session, row, conclusion.settings)
                     add_uncleaned(session, row, conclusion.uncleaned)
-                    set_open_work(session, number, "report")
-                    add_result(session, acquisition, conclusion, self._now())
+                    add_result(session, row, self._now())
 
     def add_correction(self, correction: Correction) -> Corrected:
         """Record what an acquisition should be called; what was measured stays as it is.

@@ -12,10 +12,9 @@ from typing import Any, Protocol
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from qc_daemon.domain.inspection import Conclusion
 from qc_daemon.domain.outbox import MessageKind, OutboxMessage
 from storage.outbox_tables import OutboxPositionRow, OutboxRow
-from storage.tables import AcquisitionRow
+from storage.tables import ConclusionRow
 from storage.timestamps import utc_text
 
 
@@ -90,47 +89,43 @@ def add_message(session: Session, kind: MessageKind, message_id: str, payload: s
         session.add(OutboxRow(kind=kind.value, message_id=message_id, payload=payload, created_at=at))
 
 
-def add_result(session: Session, acquisition: AcquisitionRow, conclusion: Conclusion, at: datetime) -> None:
+def add_result(session: Session, conclusion: ConclusionRow, at: datetime) -> None:
     """Add the message that a conclusion was drawn."""
-    composition, verdict = conclusion.composition, conclusion.verdict
-    shares = composition.shares if composition else ()
-    add_message(
-        session,
-        MessageKind.RESULT,
-        conclusion.id,
-        as_json(
-            {
-                "id": conclusion.id,
-                "acquisition": acquisition.id,
-                "number": acquisition.number,
-                "specimen": acquisition.specimen,
-                "lot": acquisition.lot,
-                "roll": acquisition.roll,
-                "position_m": acquisition.position_m,
-                "accepted_at": utc_text(acquisition.accepted_at),
-                "concluded_at": utc_text(conclusion.concluded_at),
-                "verdict": verdict.outcome.value,
-                "reasons": [reason.code.value for reason in verdict.reasons],
-                "class": composition.main_fibre if composition else None,
-                "shares": {
-                    share.fibre: {"percent": share.percent, "lo": share.lo, "hi": share.hi}
-                    for share in shares
-                },
-                "defects": len(conclusion.defects),
-                "models": {model.role: f"{model.name}@{model.digest}" for model in conclusion.models},
-            }
-        ),
-        at,
+    add_message(session, MessageKind.RESULT, conclusion.id, result_payload(conclusion), at)
+
+
+def result_payload(conclusion: ConclusionRow) -> str:
+    """Return what others are told of a conclusion; of the specimen, what was read when it was measured."""
+    acquisition = conclusion.acquisition
+    return as_json(
+        {
+            "id": conclusion.id,
+            "acquisition": acquisition.id,
+            "number": acquisition.number,
+            "specimen": acquisition.specimen,
+            "lot": acquisition.lot,
+            "roll": acquisition.roll,
+            "position_m": acquisition.position_m,
+            "accepted_at": utc_text(acquisition.accepted_at),
+            "concluded_at": utc_text(conclusion.concluded_at),
+            "verdict": conclusion.outcome,
+            "reasons": [reason.code for reason in conclusion.reasons],
+            "class": conclusion.main_fibre,
+            "shares": {
+                share.fibre: {"percent": share.percent, "lo": share.lo_percent, "hi": share.hi_percent}
+                for share in conclusion.shares
+            },
+            "defects": len(conclusion.defects),
+            "models": {
+                part.model.role: f"{part.model.name}@{part.model.digest}" for part in conclusion.models
+            },
+        }
     )
 
 
 def as_json(content: dict[str, Any]) -> str:
     """Return an object as the same text each time."""
     return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-
-def _message(row: OutboxRow) -> OutboxMessage:
-    return OutboxMessage(row.sequence, MessageKind(row.kind), row.message_id, row.payload, row.created_at)
 
 
 def _position(destination: str) -> Any:

@@ -1,4 +1,4 @@
-"""The database of a plant, as one station sees it: a place to send messages to, each kept once.
+"""The database of a plant, as one station sees it: a place to send records and messages to, each kept once.
 
 A batch and the station's position are written in one transaction. Whatever comes a second time,
 because the link was cut before the station heard that it had arrived, is known by its id.
@@ -16,11 +16,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import URL, make_url
 
 from qc_daemon.domain.errors import ConfigError, IntegrityError, PlantUnavailable
-from qc_daemon.domain.outbox import MessageKind, OutboxMessage
+from qc_daemon.domain.outbox import MessageKind, OutboxMessage, Record, RecordKind
 from storage.plant_tables import (
     ALARMS,
+    CORRECTIONS,
     INSPECTIONS_VIEW,
     LEDGER_HEADS,
+    NEWEST_RECORDS,
     PLANT,
     RESULTS,
     SHARES,
@@ -67,6 +69,7 @@ class PlantDatabase:
         self._url, self._station, self._origin_sha256 = url, station, origin_sha256
         self._engine: Engine | None = None
         self._ready = False
+        self._newest: dict[RecordKind, int] = {}
 
     def __enter__(self) -> Self:
         self._engine = create_engine(
@@ -87,10 +90,7 @@ class PlantDatabase:
             IntegrityError: another station has this name.
             PlantUnavailable: the database does not answer, or is too old.
         """
-        with self._transaction() as connection:
-            if not self._ready:
-                _prepare(connection)
-            self._introduce(connection)
+        with self._introduced() as connection:
             for message in messages:
                 _KEEP[message.kind](connection, self._station, message, json.loads(message.payload))
             if messages:
@@ -100,6 +100,38 @@ class PlantDatabase:
                     .where(STATIONS.c.station == self._station, STATIONS.c.sequence < newest.sequence)
                     .values(sequence=newest.sequence, last_message_at=newest.created_at)
                 )
+
+    def newest(self, kind: RecordKind) -> int:
+        """Return the number of the newest record of this station that is there; raises as `receive` does."""
+        if kind not in self._newest:
+            here = NEWEST_RECORDS.c.station == self._station, NEWEST_RECORDS.c.kind == kind.value
+            with self._introduced() as connection:
+                found = connection.scalar(sqlalchemy.select(NEWEST_RECORDS.c.sequence).where(*here))
+            self._newest[kind] = found or 0
+        return self._newest[kind]
+
+    def keep(self, records: Sequence[Record]) -> None:
+        """Keep records of one kind that follow the newest; on return they are committed. Twice is once."""
+        kind, last = records[-1].kind, records[-1]
+        with self._introduced() as connection:
+            for record in records:
+                _KEEP_RECORD[kind](connection, self._station, record, json.loads(record.payload))
+            row = {"station": self._station, "kind": kind.value, "sequence": last.sequence}
+            key = [NEWEST_RECORDS.c.station, NEWEST_RECORDS.c.kind]
+            add = insert(NEWEST_RECORDS).values(row)
+            connection.execute(
+                add.on_conflict_do_update(index_elements=key, set_={"sequence": last.sequence})
+            )
+        self._newest[kind] = last.sequence
+
+    @contextmanager
+    def _introduced(self) -> Iterator[Connection]:
+        """One transaction of a station that the plant knows, with all tables there."""
+        with self._transaction() as connection:
+            if not self._ready:
+                _prepare(connection)
+            self._introduce(connection)
+            yield connection
         self._ready = True
 
     def _introduce(self, connection: Connection) -> None:
@@ -139,8 +171,8 @@ def _prepare(connection: Connection) -> None:
     connection.execute(text(INSPECTIONS_VIEW))
 
 
-def _keep_result(
-    connection: Connection, station: str, message: OutboxMessage, content: Mapping[str, Any]
+def _keep_conclusion(
+    connection: Connection, station: str, record: Record, content: Mapping[str, Any]
 ) -> None:
     same = (
         "number", "specimen", "lot", "roll", "position_m", "accepted_at", "concluded_at", "verdict",
@@ -148,18 +180,23 @@ def _keep_result(
     )  # fmt: skip
     key = {"station": station, "conclusion_id": content["id"]}
     row = {name: content[name] for name in same} | {
-        "sequence": message.sequence,
+        "sequence": record.sequence,
         "acquisition_id": content["acquisition"],
         "main_fibre": content["class"],
     }
-    if _add(connection, RESULTS, key | row):
-        for fibre, share in content["shares"].items():
-            percents = {
-                "percent": share["percent"],
-                "lo_percent": share["lo"],
-                "hi_percent": share["hi"],
-            }
-            _add(connection, SHARES, key | {"fibre": fibre} | percents)
+    # Stations of before numbered them by their outbox, which told which is newest no better than this does.
+    same_key = [RESULTS.c.station, RESULTS.c.conclusion_id]
+    add = insert(RESULTS).values(key | row)
+    connection.execute(add.on_conflict_do_update(index_elements=same_key, set_={"sequence": record.sequence}))
+    for fibre, share in content["shares"].items():
+        percents = {"percent": share["percent"], "lo_percent": share["lo"], "hi_percent": share["hi"]}
+        _add(connection, SHARES, key | {"fibre": fibre} | percents)
+
+
+def _keep_correction(
+    connection: Connection, station: str, record: Record, content: Mapping[str, Any]
+) -> None:
+    _add(connection, CORRECTIONS, {"station": station, "sequence": record.sequence, **content})
 
 
 def _keep_alarm(
@@ -179,13 +216,14 @@ def _keep_ledger_head(
 
 
 _KEEP = {
-    MessageKind.RESULT: _keep_result,
     MessageKind.ALARM: _keep_alarm,
     MessageKind.LEDGER: _keep_ledger_head,
 }
 
 
-def _add(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
-    """Add a row; tell whether it was new."""
-    added = insert(table).values(row).on_conflict_do_nothing().returning(table.c.station)
-    return connection.execute(added).first() is not None
+_KEEP_RECORD = {RecordKind.CONCLUSION: _keep_conclusion, RecordKind.CORRECTION: _keep_correction}
+
+
+def _add(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
+    """Add a row, unless it is there."""
+    connection.execute(insert(table).values(row).on_conflict_do_nothing())

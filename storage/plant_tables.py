@@ -44,7 +44,7 @@ RESULTS = Table(
     PLANT,
     _of_station(),
     Column("conclusion_id", Text, primary_key=True),
-    Column("sequence", BigInteger, nullable=False),
+    Column("sequence", BigInteger, nullable=False),  # of the conclusion on its station
     Column("acquisition_id", Text, nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("specimen", Text, nullable=False),
@@ -78,6 +78,31 @@ SHARES = Table(
     ),
 )
 
+CORRECTIONS = Table(
+    "plant_corrections",
+    PLANT,
+    _of_station(),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("old_value", Text),
+    Column("value", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("corrected_at", _MOMENT, nullable=False),
+    CheckConstraint("field IN ('specimen', 'lot', 'roll', 'position_m', 'label')", "field"),
+    Index(None, "station", "number", "field", "sequence"),
+)
+
+# How far a station's records of each kind have come.
+NEWEST_RECORDS = Table(
+    "plant_newest_records",
+    PLANT,
+    _of_station(),
+    Column("kind", Text, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+)
+
 ALARMS = Table(
     "plant_alarms",
     PLANT,
@@ -104,12 +129,30 @@ LEDGER_HEADS = Table(
     Column("sent_at", _MOMENT, nullable=False),
 )
 
-# The newest conclusion of each acquisition of every station.
-INSPECTIONS_VIEW = """
+
+def _now(field: str, type_name: str = "text") -> str:
+    """Return what an inspection is called by the newest correction of a field, or what was read."""
+    return f"""coalesce((
+        SELECT CAST(c.value AS {type_name}) FROM plant_corrections AS c
+        WHERE c.station = r.station AND c.number = r.number AND c.field = '{field}'
+        ORDER BY c.sequence DESC LIMIT 1
+    ), r.{field}) AS {field}"""  # noqa: S608 constants of this file
+
+
+# The newest conclusion of each acquisition of every station, as the inspection is called now.
+INSPECTIONS_VIEW = f"""
 CREATE OR REPLACE VIEW v_plant_inspections AS
-SELECT DISTINCT ON (station, acquisition_id)
-    station, number, acquisition_id, specimen, lot, roll, position_m, accepted_at, verdict,
-    main_fibre AS class, defects, reasons, models, conclusion_id, concluded_at
-FROM plant_results
-ORDER BY station, acquisition_id, sequence DESC
-"""
+SELECT
+    r.station, r.number, r.acquisition_id,
+    {_now("specimen")}, {_now("lot")}, {_now("roll")}, {_now("position_m", "double precision")},
+    r.accepted_at, r.verdict, r.main_fibre AS class, r.defects, r.reasons, r.models, r.conclusion_id,
+    r.concluded_at,
+    EXISTS (
+        SELECT 1 FROM plant_corrections AS c WHERE c.station = r.station AND c.number = r.number
+    ) AS corrected
+FROM (
+    SELECT DISTINCT ON (station, acquisition_id) *
+    FROM plant_results
+    ORDER BY station, acquisition_id, sequence DESC
+) AS r
+"""  # noqa: S608 constants of this file

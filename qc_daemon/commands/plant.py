@@ -20,5 +20,5 @@ def register(app: typer.Typer) -> None:
 
 
 def plant_push(config: ConfigOption = DEFAULT_FILE) -> None:
-    """Push what waits in the outbox of a station that does not run; a running one does so by itself."""
-    typer.echo(f"{push_to_plant(load_config(config))} messages pushed")
+    """Push what the plant lacks of a station that does not run; a running one does so by itself."""
+    typer.echo(f"{push_to_plant(load_config(config))} records and messages pushed")

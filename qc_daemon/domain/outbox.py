@@ -1,4 +1,8 @@
-"""What waits to be sent: results, alarms and heads of the ledger, each drained by every destination alone."""
+"""What is sent to others: an outbox of messages, drained by each destination alone, and a station's records.
+
+Messages are made for whoever listens when they are. Records are rows that a station keeps for ever: who
+collects them asks for those after the newest that it has, however long ago they were written.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -32,6 +36,36 @@ class OutboxMessage:
     created_at: datetime
 
 
+class RecordKind(StrEnum):
+    """What a record is."""
+
+    CONCLUSION = "conclusion"
+    CORRECTION = "correction"  # of what a stored inspection is called
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row that a station keeps.
+
+    Attributes:
+        sequence: counts up among the records of its kind, in the order of recording.
+        payload: one JSON object.
+    """
+
+    kind: RecordKind
+    sequence: int
+    payload: str
+    recorded_at: datetime
+
+
+class Records(Protocol):
+    """The records of a station."""
+
+    def after(self, kind: RecordKind, sequence: int, limit: int) -> tuple[Record, ...]:
+        """Return the oldest records of a kind with a greater number; may raise `StoreUnavailable`."""
+        ...
+
+
 class Outbox(Protocol):
     """Messages in order, and how far each destination has come. Every method may raise `StoreUnavailable`."""
 
@@ -57,7 +91,20 @@ class Outbox(Protocol):
 
 
 class Plant(Protocol):
-    """What collects the messages of all stations."""
+    """What collects the messages and the records of all stations."""
+
+    def newest(self, kind: RecordKind) -> int:
+        """Return the number of the newest record of this station that is there; 0 if none is.
+
+        Raises:
+            PlantUnavailable: it does not answer.
+            IntegrityError: another station has the name of this one.
+        """
+        ...
+
+    def keep(self, records: Sequence[Record]) -> None:
+        """Keep records of one kind that follow the newest; raises as `receive` does. Twice is once."""
+        ...
 
     def receive(self, messages: Sequence[OutboxMessage]) -> None:
         """Keep messages; on return they are safe. Twice is once.

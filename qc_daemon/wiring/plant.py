@@ -1,4 +1,4 @@
-"""Puts the outbox of a station and the database of its plant together.
+"""Puts what a station knows and the database of its plant together.
 
 Heavy packages are imported where they are used, so that a command starts at once.
 """
@@ -30,15 +30,18 @@ def open_plant_pusher(
     if config.plant is None:
         yield {}
         return
+    from storage.station_records import SqlRecords
+
+    store = inspection_store(workplace)
     with (
-        _plant(config.plant, inspection_store(workplace)) as plant,
-        PlantPusher(outbox, plant, alarms) as pusher,
+        _plant(config.plant, store) as plant,
+        PlantPusher(SqlRecords(store), outbox, plant, alarms) as pusher,
     ):
         yield {"plant": pusher.is_alive}
 
 
 def push_to_plant(config: Config) -> int:
-    """Push all that waits in the outbox of a station that does not run; return how many messages.
+    """Push all that the plant lacks of a station that does not run; return how many records and messages.
 
     Raises:
         ConfigError: it has no plant.
@@ -46,14 +49,15 @@ def push_to_plant(config: Config) -> int:
         StoreUnavailable: the station runs, and pushes by itself.
     """
     from storage.outbox import SqlOutbox
+    from storage.station_records import SqlRecords
 
     if config.plant is None:
         raise ConfigError("plant: no such section; expected [plant] with url and station")
     with open_store(config) as store:
         repair(store)
-        outbox, pushed = SqlOutbox(store), 0
+        records, outbox, pushed = SqlRecords(store), SqlOutbox(store), 0
         with _plant(config.plant, store) as plant:
-            while at_once := push_once(outbox, plant):
+            while at_once := push_once(records, outbox, plant):
                 pushed += at_once
     return pushed
 

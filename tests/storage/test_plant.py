@@ -15,6 +15,7 @@ from postgres_server import Link, RealPostgres
 
 from qc_daemon.alarms import Alarms
 from qc_daemon.clock import SystemClock
+from qc_daemon.domain.corrections import CorrectedField, Correction
 from qc_daemon.domain.errors import ConfigError, IntegrityError, PlantUnavailable
 from qc_daemon.plant_push import PlantPusher, push_once
 from qc_daemon.status import StatusBoard
@@ -22,14 +23,9 @@ from storage.alarm_rows import SqlAlarmStore
 from storage.inspection_store import SqlInspectionStore
 from storage.outbox import SqlOutbox
 from storage.plant import PlantDatabase, plant_url
+from storage.station_records import SqlRecords
 
 STATIONS = ("line-1", "line-2", "line-3")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RealPostgres]:
-    with RealPostgres() as started:
-        yield started
 
 
 @pytest.fixture
@@ -55,10 +51,11 @@ class Line:
 
     def __init__(self, stack: ExitStack, folder: Path, name: str, url: str) -> None:
         self.store: SqlInspectionStore = stack.enter_context(station_store(folder / name))
-        self.outbox = SqlOutbox(self.store)
+        self.records, self.outbox = SqlRecords(self.store), SqlOutbox(self.store)
         self.outbox.keep_for(["plant"])
         origin = self.store.ledger_entry(1)
         assert origin is not None
+        self.origin_sha256 = origin.sha256
         self.plant = stack.enter_context(PlantDatabase(plant_url(url, None), name, origin.sha256))
 
     def inspect(self) -> str:
@@ -69,8 +66,11 @@ class Line:
         self.store.add_conclusion(number, drawn)
         return drawn.id
 
+    def push_once(self) -> int:
+        return push_once(self.records, self.outbox, self.plant)
+
     def push(self) -> None:
-        while push_once(self.outbox, self.plant):
+        while self.push_once():
             pass
 
 
@@ -160,6 +160,68 @@ def test_the_view_has_the_newest_conclusion_of_each_acquisition_of_all_stations_
     assert len(set(server.rows(database, shares))) == 1
 
 
+def test_what_was_before_the_plant_goes_there_too_through_a_cut_and_each_once(
+    lines: list[Line], link: Link, server: RealPostgres, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qc_daemon.plant_push._AT_ONCE", 2)
+    line = lines[0]
+    line.outbox.keep_for([])
+    before = [line.inspect() for _ in range(5)]
+    assert line.outbox.waiting("plant") == 0  # nobody kept a message of them
+    line.outbox.keep_for(["plant"])
+    before.append(line.inspect())
+    line.push_once()
+    link.cut()
+    with pytest.raises(PlantUnavailable):
+        line.push()
+    assert results(server, database) == [("line-1", one) for one in before[:2]]
+    link.mend()
+    line.push()
+    assert results(server, database) == [("line-1", one) for one in before]
+    assert line.push_once() == 0
+
+
+def test_a_correction_of_what_was_sent_long_ago_arrives_with_who_and_why(
+    lines: list[Line], server: RealPostgres, database: str
+) -> None:
+    line = lines[0]
+    for _ in range(2):
+        line.inspect()
+    line.push()
+    for field, value in (
+        (CorrectedField.LOT, "L-9"),
+        (CorrectedField.LOT, "L-10"),
+        (CorrectedField.POSITION_M, "7.5"),
+    ):
+        line.store.add_correction(Correction(1, field, value, "Wang", "wrong ticket", NOON))
+    line.push()
+    seen = "SELECT number, lot, position_m, corrected FROM v_plant_inspections ORDER BY number"
+    assert server.rows(database, seen) == [(1, "L-10", 7.5, True), (2, "L1", 12.5, False)]
+    told = "SELECT field, old_value, value, who, why, corrected_at FROM plant_corrections ORDER BY sequence"
+    assert server.rows(database, told)[1] == ("lot", "L-9", "L-10", "Wang", "wrong ticket", NOON)
+    as_measured = server.rows(database, "SELECT DISTINCT lot FROM plant_results")
+    assert as_measured == [("L1",)]
+
+
+def test_a_plant_that_older_software_filled_still_knows_which_conclusion_is_the_newest(
+    lines: list[Line], link: Link, server: RealPostgres, database: str
+) -> None:
+    line = lines[0]
+    measured = acquisition()
+    number = line.store.add_acquisition(measured).number
+    line.store.add_conclusion(number, conclusion(measured))
+    line.push()
+    # It numbered results by the outbox, which counts alarms too, and had no list of the newest.
+    server.rows(database, "UPDATE plant_results SET sequence = 999 RETURNING 1")
+    server.rows(database, "DELETE FROM plant_newest_records RETURNING 1")
+    newer = conclusion(measured, concluded_at=NOON + timedelta(hours=1))
+    line.store.add_conclusion(number, newer)
+    with PlantDatabase(plant_url(link.url(database), None), "line-1", line.origin_sha256) as plant:
+        assert push_once(line.records, line.outbox, plant) == 2
+    assert server.rows(database, "SELECT conclusion_id FROM v_plant_inspections") == [(newer.id,)]
+    assert len(results(server, database)) == 2
+
+
 def test_two_stations_of_one_name_are_refused_rather_than_mixed(
     tmp_path: Path, link: Link, database: str, server: RealPostgres
 ) -> None:
@@ -195,7 +257,7 @@ def test_the_thread_of_a_station_raises_an_alarm_while_the_plant_is_away_and_cat
     board = StatusBoard(tmp_path / "status.json", clock)
     alarms = Alarms(board, SqlAlarmStore(line.store), clock)
     link.cut()
-    with PlantPusher(line.outbox, line.plant, alarms, first_wait_s=0.1):
+    with PlantPusher(line.records, line.outbox, line.plant, alarms, first_wait_s=0.1):
         drawn = line.inspect()
         wait_until(lambda: "plant" in {alarm.code for alarm in line.store.active_alarms()})
         link.mend()
