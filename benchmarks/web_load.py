@@ -32,13 +32,15 @@ _PATHS = ("/inspections", "/", "/alarms", "/health", "/rolls", "/inspections?ver
 class Watched:
     """What clients saw; appended to by their threads.
 
-    `streams_ended_s` is when the last stream ended, seconds of the monotonic clock.
+    `streams_ended_s` is when the last stream ended, seconds of the monotonic clock; `page_cores` is how many
+    processors the page's process kept busy, which a busy computer changes less than the times.
     """
 
     seconds: list[float] = field(default_factory=list)
     failures: int = 0
     events: int = 0
     streams_ended_s: float = 0.0
+    page_cores: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def _result(alone: float, loaded: float, watched: Watched, stopped: Stopped) -> 
         "requests": len(in_order),
         "failures": watched.failures,
         "events": watched.events,
+        "page_cores": round(watched.page_cores, 3),
         "median_ms": round(1000 * statistics.median(in_order), 1),
         "p95_ms": round(1000 * in_order[int(0.95 * len(in_order))], 1),
         "streams_ended_after_s": round(stopped.streams_s, 2),
@@ -103,7 +106,9 @@ def _under_load(page: RunningPage, seconds: float) -> tuple[Watched, float, Stop
     ]
     for thread in threads:
         thread.start()
+    busy_s = _busy_s(page)
     rate = _rate(page, seconds)
+    watched.page_cores = (_busy_s(page) - busy_s) / seconds
     over.set()
     began = time.monotonic()
     page.process.terminate()
@@ -112,6 +117,13 @@ def _under_load(page: RunningPage, seconds: float) -> tuple[Watched, float, Stop
     for thread in threads:
         thread.join(30)
     return watched, rate, Stopped(watched.streams_ended_s - began, station_s)
+
+
+def _busy_s(page: RunningPage) -> float:
+    """Return the processor time of the page's process so far."""
+    pid = page.status()["processes"]["page"]
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _logged_in(page: RunningPage) -> dict[str, str]:

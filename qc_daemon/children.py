@@ -108,10 +108,15 @@ class Child:
         self.start()
         return trouble
 
-    def stop(self) -> None:
-        """Tell it to end, and kill it if it does not."""
+    def tell_to_end(self) -> None:
+        """Tell it to end, so that it does while others still work; `stop` waits for it."""
         if self._process is not None:
             self._process.terminate()
+
+    def stop(self) -> None:
+        """Tell it to end, and kill it if it does not."""
+        self.tell_to_end()
+        if self._process is not None:
             self._process.join(self._limits.stop_s)
             self._kill()
 

@@ -73,17 +73,19 @@ class Daemon:
         try:
             while worker.is_alive():
                 if stop.wait(_TURN_S):
-                    self._loop.stop()
+                    break
                 if reload.is_set():
                     reload.clear()
                     reread()
-                if self._clock.monotonic_s() >= next_round_s and not stop.is_set():
+                if self._clock.monotonic_s() >= next_round_s:
                     next_round_s = self._clock.monotonic_s() + _ROUND_S
                     self.look()
                 worker.join(0.05)
         finally:
             self._manager.tell("STOPPING=1")
             self._loop.stop()
+            for child in self._children:
+                child.tell_to_end()
             worker.join(STALE_AFTER_S)
         if worker.error is not None:
             raise worker.error

@@ -60,7 +60,7 @@ class IdleLoop:
 class Bench:
     """A daemon of fakes that talks to a real socket."""
 
-    def __init__(self, folder: Path, *children: Child) -> None:
+    def __init__(self, folder: Path, *children: Child, loop: IdleLoop | None = None) -> None:
         self.clock = FakeClock()
         self.board = StatusBoard(folder / "status.json", self.clock)
         self.alarms = Alarms(self.board, MemoryStore(), self.clock)
@@ -68,7 +68,7 @@ class Bench:
         manager = ServiceManager(str(folder / "notify"), 30.0)
         threads = {"calendar": lambda: self.calendar_lives}
         self.daemon = Daemon(
-            IdleLoop(),
+            loop or IdleLoop(),
             children,
             self.board,
             self.alarms,
@@ -212,6 +212,24 @@ def test_a_child_that_dies_again_and_again_ends_the_station(tmp_path: Path) -> N
         look_until_it_fails()
     assert [alarm.code for alarm in bench.alarms.active] == ["child"]
     assert bench.board.status.figures.restarts == 1
+    child.stop()
+
+
+def test_a_child_ends_while_the_line_still_finishes_its_inspection(tmp_path: Path) -> None:
+    child = started(lively)
+    until(lambda: child.look() == "" and child.beat_age_s < 0.5)
+    pid, in_time = child.pid, threading.Event()
+
+    class BusyLoop(IdleLoop):
+        def run(self) -> None:
+            super().run()
+            until(lambda: Path(f"/proc/{pid}/stat").read_text(encoding="ascii").split()[2] == "Z")
+            in_time.set()
+
+    bench, stop = Bench(tmp_path, child, loop=BusyLoop()), threading.Event()
+    stop.set()
+    bench.daemon.run(stop, threading.Event(), lambda: None)
+    assert in_time.is_set()
     child.stop()
 
 
