@@ -15,7 +15,7 @@ from qc_daemon.domain.mass_basis import (
     on_basis,
 )
 from qc_daemon.domain.reasons import Reason, ReasonCode
-from qc_daemon.domain.rules import TOLERANCES
+from qc_daemon.domain.rules import TOLERANCES, Tolerance
 from qc_daemon.domain.verdict import Outcome, judge, judged_shares
 
 CHINESE, EUROPEAN = "conventional regain", "agreed allowances"
@@ -110,3 +110,25 @@ def test_every_regain_is_of_a_fibre_that_a_label_may_name_and_has_a_source() -> 
         assert regains.source
     assert {"cotton", "linen", "nylon", "polyester", "viscose", "wool"} <= set(REGAINS[CHINESE].percent)
     assert names - set(REGAINS[EUROPEAN].percent) == {"other fibres"}
+
+
+@pytest.mark.parametrize("rule", TOLERANCES.values(), ids=lambda rule: rule.name)
+@pytest.mark.parametrize("fibre", [fibre.name for fibre in FIBRES])
+def test_every_fibre_of_a_label_is_converted_by_its_regain_or_referred_for_want_of_one(
+    fibre: str, rule: Tolerance
+) -> None:
+    other = "polyester" if fibre == "cotton" else "cotton"
+    certain = {fibre: (60.0, 60.0, 60.0), other: (40.0, 40.0, 40.0)}
+    label = parse_label(f"{fibre} 60 {other} 40")
+    dry = a_composition(certain, basis=DRY_MASS)
+    verdict, judged = judge(dry, label, rule, ()), judged_shares(dry, label, rule)
+    if (regain := REGAINS[rule.basis].percent.get(fibre)) is None:
+        assert verdict.outcome is Outcome.REFER
+        assert Reason(ReasonCode.REGAIN_UNKNOWN, fibre) in verdict.reasons
+        assert judged == dry.shares
+    else:
+        with_it, rest = 60 * (1 + regain / 100), 40 * (1 + REGAINS[rule.basis].percent[other] / 100)
+        assert judged[0].percent == pytest.approx(100 * with_it / (with_it + rest))
+        assert ReasonCode.REGAIN_UNKNOWN not in {reason.code for reason in verdict.reasons}
+    labelled = judge(a_composition(certain), label, rule, ())
+    assert labelled.outcome is Outcome.PASS, "shares as labelled need no regain"

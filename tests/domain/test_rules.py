@@ -123,3 +123,7 @@ def test_the_page_lists_every_fibre_and_regain_as_they_are() -> None:
     for regains in REGAINS.values():
         listed = ", ".join(f"{fibre} {percent:g}" for fibre, percent in regains.percent.items())
         assert f"| `{regains.name}` | {regains.source}: {listed} |" in PAGE
+    missing = ", ".join(
+        fibre.name for fibre in FIBRES if fibre.name not in REGAINS["conventional regain"].percent
+    )
+    assert f"No regain of GB/T 9994 is on file for {missing}:" in " ".join(PAGE.split())
