@@ -7,7 +7,7 @@ from psycopg.adapt import Loader
 from sqlalchemy import URL, Engine, create_engine, event
 
 from qc_daemon.domain.errors import StoreUnavailable
-from storage.database import DatabaseBusy
+from storage.database import DatabaseBusy, one_line_errors
 
 _MIN_VERSION = 15
 _STATION_LOCK = 7_421_905  # any number that all stations of this software agree on
@@ -41,8 +41,8 @@ class PostgresDatabase:
 
     def __init__(self, url: URL) -> None:
         self._url = url.set(drivername="postgresql+psycopg")
-        # A password may also be in the query.
-        self._name = url.set(drivername="postgresql", password=None, query={}).render_as_string()
+        shown = URL.create("postgresql", url.username, host=url.host, port=url.port, database=url.database)
+        self._name = shown.render_as_string()
 
     def __str__(self) -> str:
         return self._name
@@ -64,6 +64,9 @@ class PostgresDatabase:
         """Return an engine whose connection holds the right to write this database.
 
         What it commits is on disk, whatever the server's settings are.
+
+        Raises:
+            StoreUnavailable: it does not answer, another process writes it, or it is too old.
         """
         limit_ms = 0 if migrating else _STATEMENT_WAIT_MS
         engine = self._engine(
@@ -72,6 +75,8 @@ class PostgresDatabase:
             max_overflow=0,
         )
         event.listen(engine, "connect", self._take)
+        with one_line_errors(self), engine.connect():
+            pass  # a second station must be told at once, not at its first row
         return engine
 
     def open_reader(self) -> Engine:
