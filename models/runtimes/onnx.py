@@ -1,5 +1,8 @@
 """ONNX Runtime on the CPU: what a line computer serves with."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +12,25 @@ from numpy.typing import NDArray
 from models.runtimes.runtime import Tensors
 from qc_daemon.domain.errors import CheckpointError, InferenceUnavailable
 
+_most_threads: ContextVar[int | None] = ContextVar("most_threads", default=None)
+
+
+@contextmanager
+def at_most_threads(most: int) -> Iterator[None]:
+    """Give each session that is opened in here at most so many threads: the other cores are taken."""
+    outer = _most_threads.set(most)
+    try:
+        yield
+    finally:
+        _most_threads.reset(outer)
+
 
 class OnnxRuntime:
     """One session, with one thread unless told otherwise, which does not spin between requests."""
 
     def __init__(self, graph: Path, threads: int = 1) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = min(threads, _most_threads.get() or threads)
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3

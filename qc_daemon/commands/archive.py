@@ -39,12 +39,19 @@ def conclude(
             help="Model to use instead of the active one: its name in `models list`, or its folder.",
         ),
     ] = None,
+    certificates: Annotated[
+        bool | None,
+        typer.Option(
+            help="Have the station write certificates; if not said, of those named and not of --all."
+        ),
+    ] = None,
     config: ConfigOption = DEFAULT_FILE,
     station: StationOption = None,
 ) -> None:
     """Draw new conclusions from stored facts; the old ones stay."""
     if bool(ids) == all_of_them:
         raise InputError("conclude: expected either ids or --all")
+    certified = not all_of_them if certificates is None else certificates
     with wiring.open_archive(wiring.archive_config(config, station), model) as (judges, store):
         for number in wiring.find_numbers(store, ids or []):
             try:
@@ -56,7 +63,7 @@ def conclude(
                 continue
             serial, at = acquisition.spectrometer.serial, acquisition.triggered_at
             conclusion = draw_conclusion(judges, acquisition, store.calibration_standing(serial, at))
-            store.add_conclusion(number, conclusion)
+            store.add_conclusion(number, conclusion, certified=certified)
             say(f"{number}: {conclusion.verdict.outcome.value}")
 
 

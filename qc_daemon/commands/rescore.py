@@ -34,6 +34,9 @@ def rescore(
     workers: Annotated[
         int, typer.Option(min=1, help="Processes that judge at once; one for each core if not given.")
     ] = os.cpu_count() or 1,
+    certificates: Annotated[
+        bool, typer.Option("--certificates", help="Have the station write a certificate of each.")
+    ] = False,
     config: ConfigOption = DEFAULT_FILE,
     station: StationOption = None,
     as_json: JsonOption = False,
@@ -52,6 +55,7 @@ def rescore(
             ray,
             workers,
             lambda drawn, total: progress.update(task, completed=drawn, total=total),
+            certified=certificates,
         )
     if as_json:
         print_json(asdict(done))

@@ -10,22 +10,26 @@ import logging
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from qc_daemon.config import Config
-from qc_daemon.domain.errors import IntegrityError, Retired
+from qc_daemon.domain.errors import IntegrityError, QcError, Retired
+from qc_daemon.domain.optics import OpticsMask
 from qc_daemon.pipeline import conclude
-from qc_daemon.wiring.model_choice import COMPOSITION, named_checkpoint
 from qc_daemon.wiring.database import open_inspections, open_store
-from qc_daemon.wiring.ray_session import ray_session
+from qc_daemon.wiring.model_choice import COMPOSITION, named_checkpoint
+from qc_daemon.wiring.optics import dirt_known_to
+from qc_daemon.wiring.ray_session import WORKER_ENVIRONMENT, ray_session
 from qc_daemon.wiring.station import open_judges, repair
 
-BATCH = 8  # acquisitions that a worker takes at once
-_MAX_BLOCKS = 4096  # more would cost Ray more than they spread
+_BATCH = 8  # acquisitions whose conclusions a worker holds at once
+# A block is what a worker is given at once: small enough that at the end none waits long for another, and
+# large enough that handing it out costs little beside some seconds of judging.
+_BLOCKS_PER_WORKER, _LARGEST_BLOCK, _MOST_BLOCKS = 16, 32, 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,13 @@ class Rescored:
 
 
 def rescore(
-    config: Config, model: str, address: str | None, workers: int, tell: Callable[[int, int], None]
+    config: Config,
+    model: str,
+    address: str | None,
+    workers: int,
+    tell: Callable[[int, int], None],
+    *,
+    certified: bool = False,
 ) -> Rescored:
     """Let a model judge every acquisition whose current conclusion is not its own.
 
@@ -56,6 +66,7 @@ def rescore(
         address: of a Ray that is there; None to start one on this machine.
         workers: how many processes judge at once.
         tell: hears how many conclusions were added, and of how many.
+        certified: whether the station is to write a certificate of each new conclusion.
 
     Raises:
         CheckpointError: there is no such model, or it is damaged.
@@ -77,7 +88,8 @@ def rescore(
         with ray_session(address, workers):
             for row in _judged(config, checkpoint.folder, numbers, workers):
                 if row["conclusion"]:
-                    store.add_conclusion(row["number"], pickle.loads(row["conclusion"]))  # noqa: S301 our own worker's
+                    conclusion = pickle.loads(row["conclusion"])  # noqa: S301 our own worker's
+                    store.add_conclusion(row["number"], conclusion, certified=certified)
                     drawn += 1
                 elif row["retired"]:
                     retired += 1
@@ -96,10 +108,13 @@ class Rescorer:
     """
 
     def __init__(self, config: Config, checkpoint: Path) -> None:
+        from models.runtimes.onnx import at_most_threads
 
+        self._config = config
         self._resources = ExitStack()  # closed by the end of the process: reading leaves nothing behind
         enter = self._resources.enter_context
-        self._judges = enter(open_judges(config, checkpoint))
+        with at_most_threads(1):
+            self._judges = enter(open_judges(config, checkpoint))
         self._reader = enter(open_inspections(config))
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -117,7 +132,16 @@ class Rescorer:
             return row | {"problem": str(error)}
         serial, at = acquisition.spectrometer.serial, acquisition.triggered_at
         standing = self._reader.calibration_standing(serial, at)
-        return row | {"conclusion": pickle.dumps(conclude(self._judges, acquisition, standing))}
+        judges = replace(self._judges, optics=self._dirt_known_at(number))
+        return row | {"conclusion": pickle.dumps(conclude(judges, acquisition, standing))}
+
+    def _dirt_known_at(self, number: int) -> OpticsMask | None:
+        """Return the dirt on the optics that the conclusion until now knew of."""
+        try:
+            models = self._reader.load_conclusion(number, without_image=True).models
+        except QcError:
+            return None  # it has none, or none that can be read
+        return dirt_known_to(self._config, models)
 
 
 def _judged(
@@ -130,17 +154,22 @@ def _judged(
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.execution_options.preserve_order = True  # the ledger has them in the order of the facts
-    blocks = min(-(-len(numbers) // BATCH), _MAX_BLOCKS)
-    parts = np.array_split(np.asarray(numbers, np.int64), blocks)
+    parts = np.array_split(np.asarray(numbers, np.int64), _number_of_blocks(len(numbers), workers))
     dataset = ray.data.from_arrow([pa.table({"number": part}) for part in parts]).map_batches(
         Rescorer,
         fn_constructor_args=(_with_whole_path(config), checkpoint),
-        batch_size=BATCH,
+        batch_size=_BATCH,
         compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=1,
+        runtime_env=WORKER_ENVIRONMENT,
     )
     logging.getLogger("ray.data").setLevel(logging.ERROR)  # making a dataset sets it anew
     yield from dataset.iter_rows()
+
+
+def _number_of_blocks(acquisitions: int, workers: int) -> int:
+    wanted = max(_BLOCKS_PER_WORKER * workers, -(-acquisitions // _LARGEST_BLOCK))
+    return min(wanted, acquisitions, _MOST_BLOCKS)
 
 
 def _with_whole_path(config: Config) -> Config:
