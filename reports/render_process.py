@@ -5,6 +5,7 @@ answers each with the PDF's bytes or with the error, and ends when the other sid
 """
 
 import pickle
+import resource
 import signal
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from typing import BinaryIO, cast
 
 from qc_daemon.domain.errors import ReportFailed
 from reports.typesetting import Sheet, typeset
+
+_MEMORY_LIMIT_GB = 1  # several times what the largest certificate takes
 
 
 class RenderProcess:
@@ -42,11 +45,14 @@ class RenderProcess:
                 answer = self._running_child().ask(sheet)
             except TimeoutError as error:
                 self._stop()
-                raise ReportFailed(f"the certificate was not ready within {self._timeout_s:g} s") from error
+                raise ReportFailed(
+                    f"{sheet.template.name}: not ready within {self._timeout_s:g} s"
+                ) from error
             except (EOFError, OSError, pickle.UnpicklingError) as error:
                 self._stop()
                 raise ReportFailed(
-                    "the process that renders certificates died; it is started anew"
+                    f"{sheet.template.name}: the process that renders died, as it does if a layout takes "
+                    f"more than {_MEMORY_LIMIT_GB} GB; it is started anew"
                 ) from error
         if isinstance(answer, ReportFailed):
             raise answer
@@ -118,6 +124,16 @@ def _serve(stream: BinaryIO, limit_s: float) -> None:
         stream.flush()
 
 
+def _limit_memory() -> None:
+    """Let a template that grows without end kill this process, and not others on the machine.
+
+    What is counted is writable memory: threads reserve address space that they never use.
+    """
+    limit = _MEMORY_LIMIT_GB * 10**9
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
 if __name__ == "__main__":
+    _limit_memory()
     with socket.socket(fileno=int(sys.argv[1])) as parent, parent.makefile("rwb") as both_ways:
         _serve(cast(BinaryIO, both_ways), float(sys.argv[2]))

@@ -111,9 +111,15 @@ def test_a_template_that_never_ends_is_stopped_and_told(folder, tmp_path):
     loops = " ".join(f"for {name} in range(9000) {{" for name in "ijk")
     endless = f"#let x = {{ {loops} }} }} }} }}\n"
     (folder / "house.typ").write_text(HOUSE + endless)
-    with pytest.raises(ReportFailed, match="not ready within 2 s"):
+    with pytest.raises(ReportFailed, match=r"certificate\.typ: not ready within 2 s"):
         try_templates(folder, tmp_path / "kept", 2.0)
     assert last_good(tmp_path / "kept") == SHIPPED_TEMPLATES
+
+
+def test_a_template_that_takes_all_memory_dies_alone_and_is_told(folder, tmp_path):
+    (folder / "house.typ").write_text(HOUSE + '#let x = "ab"\n#for _ in range(60) { x += x }\n')
+    with pytest.raises(ReportFailed, match=r"certificate\.typ: the process that renders died, .* 1 GB"):
+        try_templates(folder, tmp_path / "kept", 30.0)
 
 
 def test_a_logo_of_40_mb_is_refused_before_it_is_read(folder, tmp_path):
