@@ -19,7 +19,7 @@ from qc_daemon.domain.defect_points import (
 from storage.dialects import SqlDialect
 
 FOUR_POINT = point_rule("four-point", "1")
-TEN_POINT = point_rule("ten-point", "1")
+TEN_POINT = point_rule("ten-point", "2")
 
 COUNTS = """count(*) AS inspections,
     count(*) FILTER (WHERE verdict = 'PASS') AS passed,
@@ -45,7 +45,12 @@ SELECT
     '{FOUR_POINT.name} {FOUR_POINT.version}' AS points_rule, points,
     {_per_area(FOUR_POINT, MM2_PER_YD2)} AS points_per_100_yd2,
     {_per_area(FOUR_POINT, MM2_PER_M2)} AS points_per_100_m2,
-    {_limit(FOUR_POINT)} AS accept_limit_per_100_yd2
+    {_limit(FOUR_POINT)} AS accept_limit_per_100_yd2,
+    {_accepted(FOUR_POINT)} AS accepted,
+    '{TEN_POINT.name} {TEN_POINT.version}' AS ten_points_rule, ten_points,
+    {_per_area(TEN_POINT, MM2_PER_YD2, "ten_points")} AS ten_points_per_100_yd2,
+    {_limit(TEN_POINT)} AS ten_points_limit_per_100_yd2,
+    {_accepted(TEN_POINT, "ten_points")} AS ten_points_accepted
 FROM (
     SELECT
         lot, roll,
@@ -53,7 +58,8 @@ FROM (
         min(position_m) AS first_position_m,
         max(position_m) AS last_position_m,
         coalesce(sum(inspected_area_mm2), 0.0) AS inspected_area_mm2,
-        {_points_of_roll(FOUR_POINT, sql)} AS points
+        {_points_of_roll(FOUR_POINT, sql)} AS points,
+        {_points_of_roll(TEN_POINT, sql)} AS ten_points
     FROM v_inspections AS r
     GROUP BY lot, roll
 ) AS scored
@@ -92,21 +98,20 @@ def _points_of_length(column: str, steps: Sequence[PointStep]) -> str:
     return f"CASE {cases} ELSE {last.points} END"
 
 
-def _per_area(rule: PointRule, unit_mm2: float) -> str:
+def _per_area(rule: PointRule, unit_mm2: float, points: str = "points") -> str:
     """Return points per 100 units of area; NULL on less area than the rule asks for."""
     enough = f"inspected_area_mm2 >= {rule.least_area_yd2 * MM2_PER_YD2}"
-    return f"CASE WHEN {enough} THEN 100.0 * points / (inspected_area_mm2 / {unit_mm2}) END"
+    return f"CASE WHEN {enough} THEN 100.0 * {points} / (inspected_area_mm2 / {unit_mm2}) END"
 
 
-def _accepted(rule: PointRule) -> str:
-    if rule.accept_limit_per_100_yd2 is None:
-        return "CAST(NULL AS INTEGER)"
-    return f"CAST(({_per_area(rule, MM2_PER_YD2)}) <= {rule.accept_limit_per_100_yd2} AS INTEGER)"
+def _accepted(rule: PointRule, points: str = "points") -> str:
+    """Return 1 or 0; NULL on less area than the rule asks for."""
+    per_area = _per_area(rule, MM2_PER_YD2, points)
+    return f"CAST(({per_area}) <= {rule.accept_limit_per_100_yd2} AS INTEGER)"
 
 
 def _limit(rule: PointRule) -> str:
-    limit = rule.accept_limit_per_100_yd2
-    return f"CAST({'NULL' if limit is None else limit} AS DOUBLE PRECISION)"
+    return f"CAST({rule.accept_limit_per_100_yd2} AS DOUBLE PRECISION)"
 
 
 def _roll_points(rule: PointRule, sql: SqlDialect) -> str:

@@ -37,7 +37,7 @@ class PointRule:
         along: steps for a defect that is longer along the roll than across it.
         across: steps for all others.
         most_points_per_yard: one linear yard has never more.
-        accept_limit_per_100_yd2: a roll with more is not accepted; None if the rule has another limit.
+        accept_limit_per_100_yd2: a roll with more is not accepted.
         least_area_yd2: less inspected area than this gives no figure per area.
     """
 
@@ -46,7 +46,7 @@ class PointRule:
     source: str
     points_of_a_hole: int
     most_points_per_yard: int
-    accept_limit_per_100_yd2: float | None
+    accept_limit_per_100_yd2: float
     least_area_yd2: float
     along: tuple[PointStep, ...]
     across: tuple[PointStep, ...]
@@ -64,7 +64,7 @@ class SizedDefect:
 
 @dataclass(frozen=True, slots=True)
 class RollPoints:
-    """The score of a roll; figures per area are None on too little area, `accepted` also without a limit."""
+    """The score of a roll; all but the points is None on too little area."""
 
     points: int
     per_100_yd2: float | None
@@ -83,8 +83,7 @@ def score_roll(defects: Sequence[SizedDefect], inspected_area_mm2: float, rule: 
         return RollPoints(points, None, None, None)
     per_100_yd2 = 100.0 * points / area_yd2
     per_100_m2 = 100.0 * points / (inspected_area_mm2 / MM2_PER_M2)
-    limit = rule.accept_limit_per_100_yd2
-    return RollPoints(points, per_100_yd2, per_100_m2, None if limit is None else per_100_yd2 <= limit)
+    return RollPoints(points, per_100_yd2, per_100_m2, per_100_yd2 <= rule.accept_limit_per_100_yd2)
 
 
 def points_of(defect: SizedDefect, rule: PointRule) -> int:
@@ -102,7 +101,7 @@ def point_rule(name: str, version: str) -> PointRule:
     text = resources.files(_RULES).joinpath(f"{name}-{version}.toml").read_text("utf-8")
     fields: dict[str, Any] = tomllib.loads(text)
     fields |= {way: tuple(_step(**step) for step in fields[way]) for way in ("along", "across")}
-    return PointRule(**{"accept_limit_per_100_yd2": None} | fields)
+    return PointRule(**fields)
 
 
 def _step(points: int, to_inch: float | None = None) -> PointStep:

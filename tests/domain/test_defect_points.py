@@ -11,7 +11,7 @@ from qc_daemon.domain.defect_points import (
     score_roll,
 )
 
-FOUR, TEN = point_rule("four-point", "1"), point_rule("ten-point", "1")
+FOUR, TEN = point_rule("four-point", "1"), point_rule("ten-point", "2")
 INCH = 25.4
 
 
@@ -56,5 +56,11 @@ def test_points_are_given_per_100_square_yards_and_metres_and_compared_with_the_
     assert not score_roll([*holes, SizedDefect("stain", 9.5, 1, 1)], 100 * MM2_PER_YD2, FOUR).accepted
 
 
-def test_a_rule_without_a_limit_accepts_nothing_and_refuses_nothing():
-    assert score_roll([], 100 * MM2_PER_YD2, TEN).accepted is None
+def test_by_ten_points_first_quality_has_at_most_one_a_linear_yard_of_sixty_inches():
+    area_mm2 = 120 * 36 * 60 * INCH**2  # 120 linear yards
+    twelve = [SizedDefect("hole", float(i), 1.0, 1.0) for i in range(12)]
+    score = score_roll(twelve, area_mm2, TEN)
+    assert (score.points, score.accepted) == (120, True)
+    assert score.per_100_yd2 == pytest.approx(60.0)
+    assert not score_roll([*twelve, SizedDefect("stain", 20.0, 1, 1)], area_mm2, TEN).accepted
+    assert not score_roll(twelve, area_mm2 * 119 / 120, TEN).accepted

@@ -8,12 +8,13 @@ import pytest
 from builders_storage import acquisition, composition, conclusion, specimen, station_store, white_reference
 from pysqlite3 import dbapi2
 
-from qc_daemon.domain.defect_points import SizedDefect, point_rule, score_roll
+from qc_daemon.domain.defect_points import SizedDefect, score_roll
 from qc_daemon.domain.inspection import Defect
 from storage.database_url import database_url
 from storage.history import run_query
 from storage.lab_results import import_lab_file
 from storage.questions import QUESTIONS
+from storage.roll_views import FOUR_POINT, TEN_POINT
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "history.md").read_text("utf-8")
 PARAMETERS = {"lot": "L1", "roll": "R1", "lots": "L*", "since": "2020", "specimen": "S-0"}
@@ -87,7 +88,7 @@ def test_answers_are_right(ask):
     assert [row[8] for row in by_name["specimen_history"]] == [61.0, 39.0]
 
 
-@pytest.mark.parametrize("rule", ["four-point", "ten-point"])
+@pytest.mark.parametrize("rule", [FOUR_POINT, TEN_POINT], ids=lambda rule: rule.name)
 def test_the_view_gives_the_points_that_the_domain_gives(ask, rule):
     sized = [
         SizedDefect(one.kind, position_m, one.height_px * 1.7e-3, one.width_px * 1.7e-3)
@@ -96,9 +97,9 @@ def test_the_view_gives_the_points_that_the_domain_gives(ask, rule):
     ]
     (row,) = ask(
         "SELECT points, points_per_100_yd2, accepted, inspected_area_mm2 FROM v_roll_points"
-        f" WHERE lot = 'L1' AND roll = 'R1' AND rule = '{rule}'"
+        f" WHERE lot = 'L1' AND roll = 'R1' AND rule = '{rule.name}'"
     ).rows
-    score = score_roll(sized, row[3], point_rule(rule, "1"))
+    score = score_roll(sized, row[3], rule)
     assert row[:3] == (score.points, score.per_100_yd2, score.accepted) == (score.points, None, None)
     assert 0 < row[3] < 4 * 24 * 32 * (1.7e-3) ** 2
 

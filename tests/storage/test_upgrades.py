@@ -14,7 +14,7 @@ from storage.database_url import database_url
 from storage.ledger_check import check_ledger
 from storage.schema import current, newest_revision, upgrade
 
-OLDER = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+OLDER = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"]
 # Each cut is an upgrade of its own; this many of them find every kind of step.
 EVERY = 9
 
