@@ -5,8 +5,9 @@
 Runs `qc-daemon run` with an emulated spectrometer and camera on a pty and a socket, unplugs them in each
 phase of a measurement, plugs them in again at the same port, at another port, and as another unit, and
 prints how long the alarm took, how long the next measurement took once it was back, and what was stored.
-Then the camera fails, and the rate of the spectrometer is held against the rate before. At the end, what the
-driver adds to the time that bytes and scan take by themselves. `--long` also keeps it away for a minute.
+Then the camera fails: while nothing is inspected, how long its alarm takes to come and to go; while the
+station measures, the rate of the spectrometer against the rate before. At the end, what the driver adds to
+the time that bytes and scan take by themselves. `--long` also keeps it away for a minute.
 """
 
 import argparse
@@ -109,10 +110,9 @@ class Station:
         last = self.status.get("last_inspection")
         return int(last["number"]) if last else 0
 
-    @property
-    def alarmed(self) -> bool:
-        """Whether it says that the spectrometer is gone."""
-        return any(text.startswith("instrument:") for text in self.status.get("alarms", []))
+    def has_alarm(self, code: str) -> bool:
+        """Tell whether an alarm is active: "instrument" of a lost spectrometer, "camera" of a camera."""
+        return any(text.startswith(f"{code}:") for text in self.status.get("alarms", []))
 
     def state_of(self, instrument: str) -> str:
         """Return the state of an instrument."""
@@ -170,7 +170,7 @@ def _pull(
         station.seconds_until(lambda: station.state_of("spectrometer") == "measuring")
         time.sleep(_PHASES[case.phase])
     plugged.tell("unplug")
-    alarm_s = station.seconds_until(lambda: station.alarmed)
+    alarm_s = station.seconds_until(lambda: station.has_alarm("instrument"))
     time.sleep(case.away_s)
     before = station.inspected
     if case.back == "same port":
@@ -182,7 +182,7 @@ def _pull(
         plugged = stack.enter_context(bench.spectrometer(serial, f"nano-{number}"))
     plugged.tell("present 0")
     if case.phase == "idle":
-        resume_s = station.seconds_until(lambda: not station.alarmed)
+        resume_s = station.seconds_until(lambda: not station.has_alarm("instrument"))
     else:
         resume_s = station.seconds_until(lambda: station.inspected > before)
     return Outcome(case, alarm_s, resume_s, _problems(station)), plugged
@@ -195,6 +195,22 @@ def _problems(station: Station) -> int:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     return len(json.loads(checked.stdout)["problems"])
+
+
+def camera_faults_while_idle(bench: Bench) -> list[tuple[str, float, float]]:
+    """Return, of each fault while nothing is inspected, seconds to its alarm, and to its end."""
+    rows = []
+    with bench.camera() as camera, bench.spectrometer("UNIT-A", "nano-1") as spectrometer:
+        camera.tell("present 0")
+        spectrometer.tell("present 0")
+        with bench.station(3600.0, str(camera.ready["url"])) as station:
+            station.seconds_until(lambda: station.inspected >= 1 and station.state_of("camera") == "ready")
+            for fault in ("stall", "frozen", "not_found", "stale=30"):
+                camera.tell(f"fault {fault}")
+                alarm_s = station.seconds_until(lambda: station.has_alarm("camera"))
+                camera.tell(f"clear {fault.partition('=')[0]}")
+                rows.append((fault, alarm_s, station.seconds_until(lambda: not station.has_alarm("camera"))))
+    return rows
 
 
 def periods_without_camera(bench: Bench, seconds: float) -> list[tuple[str, float, float]]:
@@ -270,12 +286,14 @@ def main() -> None:
         bench = Bench(Path(folder))
         added = driver_overhead(bench, 20)
         outcomes = pull_plugs(bench, cases)
+        idle = camera_faults_while_idle(bench)
         periods = periods_without_camera(bench, 30.0)
-    _show(outcomes, periods, added)
+    _show(outcomes, added)
+    _show_camera(idle, periods)
     sys.exit(1 if any(outcome.problems for outcome in outcomes) else 0)
 
 
-def _show(outcomes: list[Outcome], periods: list[tuple[str, float, float]], added: list[float]) -> None:
+def _show(outcomes: list[Outcome], added: list[float]) -> None:
     table = Table("unplugged", "away s", "back as", "alarm s", "resumed s", "not whole")
     for one in outcomes:
         case = one.case
@@ -283,16 +301,24 @@ def _show(outcomes: list[Outcome], periods: list[tuple[str, float, float]], adde
         table.add_row(case.phase, *row)
     console = Console()
     console.print(table)
-    for fault, before, during in periods:
-        console.print(
-            f"camera {fault}: an inspection every {before:.3f} s before, every {during:.3f} s while it lasts "
-            f"({100 * (before / during - 1):+.1f} % in rate)"
-        )
     median_s = statistics.median(added)
     console.print(
         f"driver adds {1000 * median_s:.1f} ms (median of {len(added)}; least {1000 * min(added):.1f}, "
         f"most {1000 * max(added):.1f}) to a scan of {_SCAN_S:g} s and its bytes"
     )
+
+
+def _show_camera(idle: list[tuple[str, float, float]], periods: list[tuple[str, float, float]]) -> None:
+    console = Console()
+    for fault, alarm_s, end_s in idle:
+        console.print(
+            f"camera {fault} while idle: alarm after {alarm_s:.2f} s, gone {end_s:.2f} s after the fault"
+        )
+    for fault, before, during in periods:
+        console.print(
+            f"camera {fault}: an inspection every {before:.3f} s before, every {during:.3f} s while it lasts "
+            f"({100 * (before / during - 1):+.1f} % in rate)"
+        )
 
 
 if __name__ == "__main__":

@@ -174,6 +174,8 @@ class LineLoop:
     def _serve(self, station: Station, cue: Cue) -> None:
         """Inspect what was announced, or answer with what was stored before a restart."""
         number = self._accepted_before(cue)
+        if number is None:
+            self._watch.asked()  # published by itself: a scan takes seconds
         try:
             with self._board.gathered():
                 if number is None:
@@ -190,7 +192,6 @@ class LineLoop:
             self._catching_up.store_trouble(error)
 
     def _inspect(self, station: Station, cue: Cue) -> None:
-        self._watch.asked()
         try:
             inspection = inspect_specimen(self._focused(station, cue.specimen.lot), cue.specimen)
         except InstrumentError:
