@@ -1,20 +1,22 @@
 """Finds foreign matter in one RGB image of fibres or of a fabric's surface. Deterministic.
 
 *Opaque* matter, lint, dust and hair, lets little light through in any colour, whereas a dyed fibre stays
-bright in the colour that it shows: a hysteresis on brightness relative to the surroundings finds it. It
-hides the fabric and is filled before inference. What is darker than its surroundings but lets light
+bright in the colour that it shows: a hysteresis on brightness relative to the surroundings finds it. Small
+grains, and matter brighter than the cloth, stand out from all else (`models/debris_spots.py`). Both hide the
+fabric and are filled before inference. What is darker than its surroundings but lets light
 through tints the fabric: a stain (`models/stain_regions.py`), to be reported and not to be painted over.
 Sizes are those on the fabric, so that the answer does not depend on the camera's scale.
-docs/virtual_mill.md has what was measured.
+docs/inpainting.md has what was measured.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.debris_spots import SpotLimits, find_spots
 from models.stain_regions import stained
 
 Pixels = NDArray[np.uint8]
@@ -35,6 +37,7 @@ class DebrisLimits:
         opaque_score: robust standard deviations below the surroundings that it must have as well.
         min_opaque_um2: smaller dark regions are crossings of fibres; a grain of 16 µm is as large.
         max_opaque_regions: more dark patches than this are the fabric's own structure.
+        spots: what small grains and bright matter are told by.
     """
 
     opaque_ratio: float = 0.50
@@ -42,22 +45,23 @@ class DebrisLimits:
     opaque_score: float = 2.5
     min_opaque_um2: float = 200.0
     max_opaque_regions: int = 12
+    spots: SpotLimits = field(default_factory=SpotLimits)
 
 
 def find_debris(
     pixels: Pixels, um_per_pixel: float = UNKNOWN_SCALE_UM, limits: DebrisLimits | None = None
 ) -> Mask:
     """Return (height, width) bool, True where anything foreign lies in (height, width, 3) RGB."""
-    brightest = _brightest(pixels)
-    opaque = _opaque(brightest, um_per_pixel, limits or DebrisLimits())
-    return opaque | stained(brightest, um_per_pixel, rim=True)
+    opaque = find_opaque_debris(pixels, um_per_pixel, limits)
+    return opaque | stained(_brightest(pixels), um_per_pixel, rim=True)
 
 
 def find_opaque_debris(
     pixels: Pixels, um_per_pixel: float = UNKNOWN_SCALE_UM, limits: DebrisLimits | None = None
 ) -> Mask:
-    """Return (height, width) bool, True where debris hides the fabric."""
-    return _opaque(_brightest(pixels), um_per_pixel, limits or DebrisLimits())
+    """Return (height, width) bool, True where debris hides the fabric, darker or brighter than it."""
+    limits = limits or DebrisLimits()
+    return _opaque(_brightest(pixels), um_per_pixel, limits) | find_spots(pixels, um_per_pixel, limits.spots)
 
 
 def find_stains(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models import debris_detector, hole_filling
+from models import debris_detector, debris_spots, hole_filling
 from models.debris_detector import DebrisLimits, find_opaque_debris
 from models.filling_methods import FillMethod
 from models.hole_filling import fill_holes
@@ -58,7 +58,7 @@ class DebrisCleaner:
 
     def _digest(self) -> str:
         digest = hashlib.sha256()
-        for source in (__file__, hole_filling.__file__, debris_detector.__file__):
+        for source in (__file__, hole_filling.__file__, debris_detector.__file__, debris_spots.__file__):
             digest.update(Path(source).read_bytes())
         digest.update(f"{self._method.digest} {self._max_px} {self._limits}".encode())
         return digest.hexdigest()

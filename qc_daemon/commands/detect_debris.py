@@ -22,7 +22,7 @@ def detect_debris(
         bool,
         typer.Option(
             "--moved",
-            help="All are of one camera, the specimen moved in between: what stays in place is on the optics.",
+            help="All are of one camera, the specimen moved between them: what stays is on the optics.",
         ),
     ] = False,
     blank: Annotated[
