@@ -330,6 +330,12 @@ class Config(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _backup_has_a_file(self) -> "Config":
+        if self.backup is not None and self.storage is not None:
+            raise ValueError("backup: expected no [backup] beside [storage]; take pg_dump: docs/operating.md")
+        return self
+
+    @model_validator(mode="after")
     def _trigger_has_its_device(self) -> "Config":
         trigger = self.line.trigger
         if trigger != "timer" and self.emulated_line is not None:

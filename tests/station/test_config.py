@@ -25,6 +25,14 @@ def test_the_example_configuration_loads() -> None:
             '[spectrometer]\nport = "a"\n[line]\nlabel = "cotton 50"',
             'line 4: line.label: label "cotton 50": shares sum to 50 %; expected 100 %',
         ),
+        (
+            '[emulated_line]\n[storage]\nurl = "sqlite:///qc.sqlite3"',
+            "line 3: storage.url: expected postgresql://USER@HOST/DATABASE",
+        ),
+        (
+            '[emulated_line]\n[storage]\nurl = "postgresql://qc@db/qc"\n[backup]\nfolder = "b"',
+            "backup: expected no [backup] beside [storage]; take pg_dump",
+        ),
         ("", "expected a section [spectrometer] with a port, or [emulated_line]"),
         (
             '[spectrometer]\nport = "a"\n[camera]\num_per_pixel = 1',
