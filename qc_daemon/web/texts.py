@@ -87,7 +87,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "uncleaned_percent": ("未清理 %", "Uncleaned %"),
     "uncleaned_explained": (
         "未清理：若不填补图像中的杂质所得的含量（杂质占视野 {filled} %）",
-        "Uncleaned: the shares had the debris in the image, {filled} % of it, not been filled",
+        "Uncleaned: what the shares had been with the debris ({filled} % of the image) left in it",
     ),
     "no_shares": ("没有成分结果", "No composition was inferred"),
     "unknown_fibre": ("未知", "unknown"),
