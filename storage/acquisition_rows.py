@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from qc_daemon.domain.errors import IntegrityError
@@ -11,46 +11,53 @@ from qc_daemon.domain.inspection import Specimen
 from qc_daemon.domain.label import DeclaredFibre, DeclaredLabel
 from qc_daemon.domain.spectrum import InstrumentIdentity
 from storage.correction_tables import IdentityRow
+from storage.covered_rows import KnownRows, add_covered
 from storage.facts import AcquisitionFacts, FrameFacts, ReferenceFacts
 from storage.journal_entry import facts_sha256
+from storage.ledger_content import Values
 from storage.tables import AcquisitionRow, DeclaredFibreRow, InstrumentRow, WhiteReferenceRow
 
+# Made once, for making them takes longer than SQLite does.
+_STORED = select(AcquisitionRow.number, AcquisitionRow.facts_sha256).where(
+    AcquisitionRow.id == bindparam("id")
+)
 
-def add_acquisition_row(session: Session, facts: AcquisitionFacts) -> None:
+
+def stored_acquisition(session: Session, acquisition_id: str) -> Row[int, str] | None:
+    """Return number and hash of the facts of an acquisition; None if it is not stored."""
+    return session.connection().execute(_STORED, {"id": acquisition_id}).one_or_none()
+
+
+def add_acquisition_row(session: Session, known: KnownRows, facts: AcquisitionFacts) -> None:
     """Add the rows of an acquisition, with its instruments and white reference if they are new.
 
     Raises:
         IntegrityError: its white reference is stored with other facts.
     """
-    specimen, label = facts.specimen, facts.specimen.label
-    row = AcquisitionRow(
-        number=facts.number,
-        id=facts.id,
-        accepted_at=facts.accepted_at,
-        facts_sha256=facts_sha256(facts),
-        specimen=specimen.id,
-        lot=specimen.lot,
-        roll=specimen.roll,
-        position_m=specimen.position_m,
-        label_text=label.text if label else None,
-        spectrometer=instrument_row(session, facts.spectrometer),
-        raw_format=facts.raw_format,
-        scan_sha256=facts.scan_sha256,
-        white=reference_row(session, facts.white) if facts.white else None,
-        triggered_at=facts.triggered_at,
-        triggered_monotonic_s=facts.triggered_monotonic_s,
-        acquire_seconds=facts.acquire_seconds,
-        camera_expected=facts.camera_expected,
-        declared_fibres=[
-            DeclaredFibreRow(position=position, fibre=line.fibre, percent=line.percent)
-            for position, line in enumerate(label.fibres if label else ())
-        ],
-    )
+    label = facts.specimen.label
+    values = {
+        "number": facts.number,
+        "id": facts.id,
+        "accepted_at": facts.accepted_at,
+        "facts_sha256": facts_sha256(facts),
+        "spectrometer_id": known.key_of(session, facts.spectrometer, _instrument_id),
+        "raw_format": facts.raw_format,
+        "scan_sha256": facts.scan_sha256,
+        "white_reference_sequence": (
+            known.key_of(session, facts.white, _reference_sequence) if facts.white else None
+        ),
+        "triggered_at": facts.triggered_at,
+        "triggered_monotonic_s": facts.triggered_monotonic_s,
+        "acquire_seconds": facts.acquire_seconds,
+        "camera_expected": facts.camera_expected,
+    }
+    values |= _identity_values(facts.specimen)
     if facts.frame:
-        _set_frame(session, row, facts.frame)
-    session.add(row)
-    session.flush()  # before what points at it
-    session.add(_identity_row(row))
+        values |= _frame_values(facts.frame, known.key_of(session, facts.frame.camera, _instrument_id))
+    fibres = [{"fibre": line.fibre, "percent": line.percent} for line in (label.fibres if label else ())]
+    add_covered(session, AcquisitionRow, values, {DeclaredFibreRow: fibres})
+    called = _identity_values(facts.specimen) | {"acquisition_number": facts.number, "corrected": False}
+    session.connection().execute(insert(IdentityRow), called)
 
 
 def reference_row(session: Session, facts: ReferenceFacts) -> WhiteReferenceRow:
@@ -156,28 +163,40 @@ def identity_of(row: InstrumentRow) -> InstrumentIdentity:
     return InstrumentIdentity(row.kind, row.model, row.serial, row.firmware)
 
 
-def _identity_row(row: AcquisitionRow) -> IdentityRow:
+def _instrument_id(session: Session, identity: InstrumentIdentity) -> int:
+    row = instrument_row(session, identity)
+    session.flush()
+    return row.id
+
+
+def _reference_sequence(session: Session, facts: ReferenceFacts) -> int:
+    row = reference_row(session, facts)
+    session.flush()
+    return row.sequence
+
+
+def _identity_values(specimen: Specimen) -> Values:
     """Return what an acquisition is called until somebody corrects it."""
-    return IdentityRow(
-        acquisition_number=row.number,
-        specimen=row.specimen,
-        lot=row.lot,
-        roll=row.roll,
-        position_m=row.position_m,
-        label_text=row.label_text,
-        corrected=False,
-    )
+    return {
+        "specimen": specimen.id,
+        "lot": specimen.lot,
+        "roll": specimen.roll,
+        "position_m": specimen.position_m,
+        "label_text": specimen.label.text if specimen.label else None,
+    }
 
 
-def _set_frame(session: Session, row: AcquisitionRow, frame: FrameFacts) -> None:
-    row.camera = instrument_row(session, frame.camera)
-    row.image_sha256 = frame.image_sha256
-    row.image_width_px = frame.width_px
-    row.image_height_px = frame.height_px
-    row.um_per_pixel = frame.um_per_pixel
-    row.captured_at = frame.captured_at
-    row.captured_monotonic_s = frame.captured_monotonic_s
-    row.image_repeats = frame.repeats
+def _frame_values(frame: FrameFacts, camera_id: int) -> Values:
+    return {
+        "camera_id": camera_id,
+        "image_sha256": frame.image_sha256,
+        "image_width_px": frame.width_px,
+        "image_height_px": frame.height_px,
+        "um_per_pixel": frame.um_per_pixel,
+        "captured_at": frame.captured_at,
+        "captured_monotonic_s": frame.captured_monotonic_s,
+        "image_repeats": frame.repeats,
+    }
 
 
 def _frame_facts_of(row: AcquisitionRow | Row[Any], camera: InstrumentIdentity | None) -> FrameFacts | None:

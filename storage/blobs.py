@@ -1,13 +1,12 @@
 """Content-addressed files: `blobs/ab/abcd….zst`, named by the SHA-256 of what they hold."""
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import zstandard
 
 from qc_daemon.domain.errors import IntegrityError, StoreUnavailable
-from storage.durable_files import flush_folder, make_folder, sweep_unfinished, write_whole
+from storage.durable_files import NewFile, flush_folder, make_folder, sweep_unfinished, write_files
 from storage.facts import content_sha256
 
 _SUFFIX = ".zst"
@@ -20,6 +19,7 @@ class BlobStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._staging = folder / _STAGING
+        self._kept: set[str] = set()
 
     def make_folders(self) -> None:
         """Make the folders of all contents to come, which a crash may undo until this one is flushed.
@@ -36,15 +36,26 @@ class BlobStore:
     def put(self, contents: Iterable[bytes]) -> None:
         """Store contents that are not there already. On return all are on disk.
 
-        They are written side by side: several flushes at once take hardly longer than one.
-
         Raises:
             StoreUnavailable: the disk is full or failed.
         """
-        distinct = {content_sha256(content): content for content in contents}
-        if distinct:
-            with ThreadPoolExecutor(len(distinct)) as threads:
-                list(threads.map(self._put_one, distinct.keys(), distinct.values()))
+        try:
+            write_files(self.new_files({content_sha256(content): content for content in contents}))
+        except OSError as error:
+            raise StoreUnavailable(f"{error.filename or self._folder}: {error.strerror}") from error
+
+    def new_files(self, contents: Mapping[str, bytes]) -> list[NewFile]:
+        """Return the files to be written so that these contents, by their SHA-256, are on disk.
+
+        Raises:
+            StoreUnavailable: one that is there already cannot be read.
+            OSError: the disk is full or failed.
+        """
+        return [
+            self._new_file(self.path_of(sha256), content)
+            for sha256, content in contents.items()
+            if not self._keeps(sha256)
+        ]
 
     def read(self, sha256: str) -> bytes:
         """Return a stored content after checking it against its name.
@@ -81,22 +92,25 @@ class BlobStore:
         """Delete what a crash left unfinished; return how many files that were."""
         return sweep_unfinished(self._staging)
 
-    def _put_one(self, sha256: str, content: bytes) -> None:
-        path = self.path_of(sha256)
-        try:
-            make_folder(self._staging)
-            make_folder(path.parent)
-            if self._holds(sha256):
-                flush_folder(path.parent)  # a crash may have come between its rename and this
-            else:
-                write_whole(path, [zstandard.compress(content)], self._staging)
-        except OSError as error:
-            raise StoreUnavailable(f"{path}: {error.strerror}") from error
+    def _new_file(self, path: Path, content: bytes) -> NewFile:
+        make_folder(self._staging)
+        make_folder(path.parent)
+        return NewFile(path, self._staging, content, zstandard.compress)
 
-    def _holds(self, sha256: str) -> bool:
-        # Read, not only looked for: a damaged copy is replaced now that the content is at hand.
-        if not self.path_of(sha256).exists():
+    def _keeps(self, sha256: str) -> bool:
+        """Tell whether a content is whole and on disk; the few that come again and again are remembered."""
+        path = self.path_of(sha256)
+        if not path.exists():
             return False
+        if sha256 not in self._kept:
+            if not self._is_whole(sha256):
+                return False
+            flush_folder(path.parent)  # a crash may have come between its rename and this
+            self._kept.add(sha256)
+        return True
+
+    def _is_whole(self, sha256: str) -> bool:
+        # Read, not only looked for: a damaged copy is replaced now that the content is at hand.
         try:
             self.read(sha256)
         except IntegrityError:

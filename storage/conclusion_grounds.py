@@ -7,27 +7,22 @@ from sqlalchemy.orm import Session, object_session, selectinload
 
 from qc_daemon.domain.label import DeclaredLabel
 from storage.acquisition_rows import label_of
-from storage.correction_tables import CorrectionRow, IdentityRow
+from storage.correction_tables import CorrectionRow
 from storage.corrections import corrected_label
 from storage.facts import content_sha256
 from storage.ground_tables import ConclusionGroundRow, JudgeSettingsRow
 from storage.tables import ConclusionRow
 
 
-def add_grounds(session: Session, row: ConclusionRow, settings: str) -> None:
-    """Add by what a conclusion was drawn; settings that are not stored yet are added too.
-
-    The label is the one that its acquisition has now: who draws conclusions is the one who writes.
-    """
-    identity = session.get_one(IdentityRow, row.acquisition.number)
-    session.flush()
-    session.add(
-        ConclusionGroundRow(
-            conclusion_sequence=row.sequence,
-            settings=_settings_row(session, settings) if settings else None,
-            label_correction=identity.label_correction,
-        )
-    )
+def settings_sequence(session: Session, settings: str) -> int:
+    """Return the key of settings; they are added if they are new."""
+    sha256 = content_sha256(settings.encode())
+    row = session.scalar(select(JudgeSettingsRow).where(JudgeSettingsRow.sha256 == sha256))
+    if row is None:
+        row = JudgeSettingsRow(sha256=sha256, settings=settings)
+        session.add(row)
+        session.flush()
+    return row.sequence
 
 
 def settings_of(row: ConclusionRow) -> str:
@@ -67,9 +62,3 @@ def _ground(row: ConclusionRow) -> ConclusionGroundRow | None:
     session = object_session(row)
     assert session is not None
     return session.get(ConclusionGroundRow, row.sequence)
-
-
-def _settings_row(session: Session, settings: str) -> JudgeSettingsRow:
-    sha256 = content_sha256(settings.encode())
-    row = session.scalar(select(JudgeSettingsRow).where(JudgeSettingsRow.sha256 == sha256))
-    return row or JudgeSettingsRow(sha256=sha256, settings=settings)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from qc_daemon.domain.composition import Composition, Evidence, FibreShare
@@ -15,8 +15,12 @@ from qc_daemon.domain.reasons import Reason, ReasonCode
 from qc_daemon.domain.rules import Tolerance
 from qc_daemon.domain.verdict import Outcome, Verdict
 from storage.conclusion_contents import ConclusionContents, cleaned_image, evidence_from_npz
-from storage.conclusion_grounds import settings_of
+from storage.conclusion_grounds import settings_of, settings_sequence
+from storage.correction_tables import IdentityRow
+from storage.covered_rows import KnownRows, add_covered
 from storage.facts import ReadContent, content_sha256
+from storage.ground_tables import ConclusionGroundRow
+from storage.ledger_content import Values
 from storage.tables import (
     AcquisitionRow,
     ConclusionModelRow,
@@ -27,70 +31,73 @@ from storage.tables import (
     ReasonRow,
 )
 from storage.uncleaned_rows import uncleaned_of
+from storage.uncleaned_tables import UncleanedShareRow
+
+_DRAWN = select(ConclusionRow.sequence).where(ConclusionRow.acquisition_number == bindparam("number"))
+# Made once, for making it takes longer than SQLite does.
+_JUDGED = (
+    select(
+        AcquisitionRow.number,
+        AcquisitionRow.id,
+        AcquisitionRow.image_width_px,
+        AcquisitionRow.image_height_px,
+        AcquisitionRow.um_per_pixel,
+        IdentityRow.label_correction_sequence,
+        (~_DRAWN.exists()).label("is_first"),
+        _DRAWN.where(ConclusionRow.id == bindparam("conclusion")).exists().label("is_drawn"),
+    )
+    .join(IdentityRow, IdentityRow.acquisition_number == AcquisitionRow.number)
+    .where(AcquisitionRow.number == bindparam("number"))
+)
 
 
-def conclusion_row(conclusion: Conclusion, contents: ConclusionContents) -> ConclusionRow:
-    """Return the row of a conclusion and its contents, without its models.
+def judged_acquisition(session: Session, number: int, conclusion_id: str) -> Row[*tuple[Any, ...]] | None:
+    """Return what a conclusion has to do with its acquisition; None if there is none of that number.
+
+    Beside its identity, image and label: `is_first`, whether it has no conclusion yet, and `is_drawn`,
+    whether it has this one already.
+    """
+    wanted = {"number": number, "conclusion": conclusion_id}
+    return session.connection().execute(_JUDGED, wanted).one_or_none()
+
+
+def add_conclusion_rows(
+    session: Session, known: KnownRows, about: Row[Any], conclusion: Conclusion, contents: ConclusionContents
+) -> int:
+    """Add the rows of a conclusion about `judged_acquisition`, with its models and settings if they are new.
+
+    Returns:
+        its sequence.
 
     Raises:
-        IntegrityError: a figure is not a number.
+        IntegrityError: it is about another acquisition or another image, or a figure is not a number.
     """
-    tolerance = conclusion.tolerance
-    row = ConclusionRow(
-        id=conclusion.id,
-        concluded_at=conclusion.concluded_at,
-        infer_seconds=float(conclusion.infer_seconds),
-        software_version=conclusion.software_version,
-        outcome=conclusion.verdict.outcome.value,
-        tolerance_name=tolerance.name,
-        tolerance_version=tolerance.version,
-        tolerance_clause=tolerance.clause,
-        max_deviation_pp=float(tolerance.max_deviation_pp),
-        minor_component_percent=float(tolerance.minor_component_percent),
-        minor_deviation_pp=float(tolerance.minor_deviation_pp),
-        trace_component_percent=float(tolerance.trace_component_percent),
-        undeclared_limit_percent=tolerance.undeclared_limit_percent,
-        undeclared_limit_included=tolerance.undeclared_limit_included,
-        undeclared_left_out=tolerance.undeclared_left_out,
-        label_basis=tolerance.basis,
-        reasons=[_reason_row(*item) for item in enumerate(conclusion.verdict.reasons)],
-        defects=[_defect_row(*item) for item in enumerate(conclusion.defects)],
+    _require_belonging(about, conclusion)
+    composition = conclusion.composition
+    values = (
+        {
+            "id": conclusion.id,
+            "acquisition_number": about.number,
+            "concluded_at": conclusion.concluded_at,
+            "infer_seconds": float(conclusion.infer_seconds),
+            "software_version": conclusion.software_version,
+            "outcome": conclusion.verdict.outcome.value,
+        }
+        | _tolerance_values(conclusion.tolerance)
+        | _content_values(contents)
+        | (_composition_values(composition) if composition else {})
+        | (_cleaning_values(conclusion.cleaned) if conclusion.cleaned else {})
     )
-    if conclusion.composition:
-        _set_composition(row, conclusion.composition)
-    if conclusion.cleaned:
-        row.cleaning_method = conclusion.cleaned.method
-        row.filled_percent = conclusion.cleaned.filled_percent
-    row.evidence_sha256, row.mask_sha256, row.fill_sha256 = (
-        None if content is None else content_sha256(content)
-        for content in (contents.evidence, contents.mask, contents.fill)
-    )
-    return row
-
-
-def require_belonging(acquisition: AcquisitionRow, conclusion: Conclusion) -> None:
-    """Raise IntegrityError unless a conclusion is about this acquisition and its image."""
-    if acquisition.id != conclusion.acquisition_id:
-        raise IntegrityError(
-            f"conclusion {conclusion.id} is about acquisition {conclusion.acquisition_id},"
-            f" but number {acquisition.number} is {acquisition.id}"
-        )
-    cleaned = conclusion.cleaned
-    if cleaned is None:
-        return
-    image = (acquisition.image_height_px, acquisition.image_width_px, acquisition.um_per_pixel)
-    if image != (*cleaned.debris_mask.shape, cleaned.um_per_pixel):
-        raise IntegrityError(
-            f"conclusion {conclusion.id}: its cleaned image is not that of acquisition {acquisition.number}"
-        )
-
-
-def model_rows(session: Session, models: tuple[ModelVersion, ...]) -> list[ConclusionModelRow]:
-    """Return the part that each model had, in order; new models are added."""
-    return [
-        ConclusionModelRow(position=position, model=_model_row(session, model))
-        for position, model in enumerate(models)
-    ]
+    models = [known.key_of(session, model, _model_id) for model in conclusion.models]
+    parts = {
+        FibreShareRow: [_share_values(share) for share in (composition.shares if composition else ())],
+        ReasonRow: [_reason_values(reason) for reason in conclusion.verdict.reasons],
+        DefectRow: [_defect_values(defect) for defect in conclusion.defects],
+        ConclusionModelRow: [{"model_id": model} for model in models],
+        UncleanedShareRow: [_share_values(share) for share in conclusion.uncleaned],
+        ConclusionGroundRow: [_ground_values(session, known, about, conclusion.settings)],
+    }
+    return add_covered(session, ConclusionRow, values, parts)
 
 
 def conclusion_of(
@@ -182,22 +189,81 @@ def verdict_from(outcome: str, reasons: Iterable[ReasonRow | Row[Any]]) -> Verdi
     return Verdict(Outcome(outcome), tuple(given))
 
 
-def _set_composition(row: ConclusionRow, composition: Composition) -> None:
-    row.main_fibre = composition.main_fibre
-    row.novelty = _number(composition.novelty, "novelty")
-    row.novelty_limit = _number(composition.novelty_limit, "novelty_limit")
-    row.basis = composition.basis
-    row.interval_coverage = _number(composition.interval_coverage, "interval_coverage")
-    row.shares = [
-        FibreShareRow(
-            position=position,
-            fibre=share.fibre,
-            percent=float(share.percent),
-            lo_percent=float(share.lo),
-            hi_percent=float(share.hi),
+def _require_belonging(about: Row[Any], conclusion: Conclusion) -> None:
+    if about.id != conclusion.acquisition_id:
+        raise IntegrityError(
+            f"conclusion {conclusion.id} is about acquisition {conclusion.acquisition_id},"
+            f" but number {about.number} is {about.id}"
         )
-        for position, share in enumerate(composition.shares)
-    ]
+    cleaned = conclusion.cleaned
+    if cleaned is None:
+        return
+    image = (about.image_height_px, about.image_width_px, about.um_per_pixel)
+    if image != (*cleaned.debris_mask.shape, cleaned.um_per_pixel):
+        raise IntegrityError(
+            f"conclusion {conclusion.id}: its cleaned image is not that of acquisition {about.number}"
+        )
+
+
+def _tolerance_values(tolerance: Tolerance) -> Values:
+    return {
+        "tolerance_name": tolerance.name,
+        "tolerance_version": tolerance.version,
+        "tolerance_clause": tolerance.clause,
+        "max_deviation_pp": float(tolerance.max_deviation_pp),
+        "minor_component_percent": float(tolerance.minor_component_percent),
+        "minor_deviation_pp": float(tolerance.minor_deviation_pp),
+        "trace_component_percent": float(tolerance.trace_component_percent),
+        "undeclared_limit_percent": tolerance.undeclared_limit_percent,
+        "undeclared_limit_included": tolerance.undeclared_limit_included,
+        "undeclared_left_out": tolerance.undeclared_left_out,
+        "label_basis": tolerance.basis,
+    }
+
+
+def _content_values(contents: ConclusionContents) -> Values:
+    return {
+        f"{name}_sha256": None if content is None else content_sha256(content)
+        for name, content in (
+            ("evidence", contents.evidence),
+            ("mask", contents.mask),
+            ("fill", contents.fill),
+        )
+    }
+
+
+def _composition_values(composition: Composition) -> Values:
+    return {
+        "main_fibre": composition.main_fibre,
+        "novelty": _number(composition.novelty, "novelty"),
+        "novelty_limit": _number(composition.novelty_limit, "novelty_limit"),
+        "basis": composition.basis,
+        "interval_coverage": _number(composition.interval_coverage, "interval_coverage"),
+    }
+
+
+def _cleaning_values(cleaned: CleanedImage) -> Values:
+    return {"cleaning_method": cleaned.method, "filled_percent": float(cleaned.filled_percent)}
+
+
+def _share_values(share: FibreShare) -> Values:
+    return {
+        "fibre": share.fibre,
+        "percent": float(share.percent),
+        "lo_percent": float(share.lo),
+        "hi_percent": float(share.hi),
+    }
+
+
+def _ground_values(session: Session, known: KnownRows, about: Row[Any], settings: str) -> Values:
+    """Return by what a conclusion is drawn.
+
+    The label is the one that its acquisition has now: who draws conclusions is the one who writes.
+    """
+    return {
+        "settings_sequence": known.key_of(session, settings, settings_sequence) if settings else None,
+        "label_correction_sequence": about.label_correction_sequence,
+    }
 
 
 def _cleaned_of(row: ConclusionRow, frame: Frame | None, read: ReadContent) -> CleanedImage | None:
@@ -210,32 +276,30 @@ def _cleaned_of(row: ConclusionRow, frame: Frame | None, read: ReadContent) -> C
     return cleaned_image(frame.pixels, mask, fill, frame.um_per_pixel, row.cleaning_method)
 
 
-def _reason_row(position: int, reason: Reason) -> ReasonRow:
+def _reason_values(reason: Reason) -> Values:
     value, limit = (
         None if figure is None else _number(figure, f"reason {reason.code}")
         for figure in (reason.value, reason.limit)
     )
-    return ReasonRow(
-        position=position,
-        code=reason.code.value,
-        subject=reason.subject,
-        figure=value,
-        figure_limit=limit,
-    )
+    return {
+        "code": reason.code.value,
+        "subject": reason.subject,
+        "figure": value,
+        "figure_limit": limit,
+    }
 
 
-def _defect_row(position: int, defect: Defect) -> DefectRow:
-    return DefectRow(
-        position=position,
-        kind=defect.kind,
-        x_px=int(defect.x_px),
-        y_px=int(defect.y_px),
-        width_px=int(defect.width_px),
-        height_px=int(defect.height_px),
-        area_mm2=_number(defect.area_mm2, "area_mm2"),
-        confidence=_number(defect.confidence, "confidence"),
-        severity=defect.severity,
-    )
+def _defect_values(defect: Defect) -> Values:
+    return {
+        "kind": defect.kind,
+        "x_px": int(defect.x_px),
+        "y_px": int(defect.y_px),
+        "width_px": int(defect.width_px),
+        "height_px": int(defect.height_px),
+        "area_mm2": _number(defect.area_mm2, "area_mm2"),
+        "confidence": _number(defect.confidence, "confidence"),
+        "severity": defect.severity,
+    }
 
 
 def _defect_of(row: DefectRow) -> Defect:
@@ -251,13 +315,14 @@ def _defect_of(row: DefectRow) -> Defect:
     )
 
 
-def _model_row(session: Session, model: ModelVersion) -> ModelRow:
+def _model_id(session: Session, model: ModelVersion) -> int:
     wanted = {"role": model.role, "name": model.name, "digest": model.digest}
     row = session.scalar(select(ModelRow).filter_by(**wanted))
     if row is None:
         row = ModelRow(**wanted)
         session.add(row)
-    return row
+        session.flush()
+    return row.id
 
 
 def _number(value: float, name: str) -> float:

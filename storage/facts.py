@@ -77,10 +77,10 @@ class AcquisitionFacts:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedEntry:
-    """Facts and the contents that they name: all that is needed to give the acquisition back."""
+    """Facts, and contents that they name, by SHA-256."""
 
     facts: AcquisitionFacts
-    contents: tuple[bytes, ...]
+    contents: Mapping[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Decoders:
 
 
 def accept(acquisition: Acquisition, number: int, accepted_at: datetime) -> AcceptedEntry:
-    """Return the facts and contents of an acquisition.
+    """Return the facts and all contents of an acquisition.
 
     Raises:
         InputError: its id is not a UUID, or a figure is not a finite number.
@@ -118,17 +118,21 @@ def accept(acquisition: Acquisition, number: int, accepted_at: datetime) -> Acce
         triggered_monotonic_s=_finite(acquisition.triggered_monotonic_s, "triggered_monotonic_s"),
         acquire_seconds=_finite(acquisition.acquire_seconds, "acquire_seconds"),
     )
-    contents = (
-        scan.raw,
-        *(reference_contents(white) if white else ()),
-        *([frame.encoded] if frame else ()),
-    )
+    contents = {facts.scan_sha256: scan.raw}
+    if white and facts.white:
+        contents |= zip(_reference_hashes(facts.white), reference_contents(white), strict=True)
+    if frame and facts.frame:
+        contents[facts.frame.image_sha256] = frame.encoded
     return AcceptedEntry(facts, contents)
 
 
-def contents_by_sha256(entry: AcceptedEntry) -> dict[str, bytes]:
-    """Return the contents of an entry by the hashes that its facts name them by."""
-    return {content_sha256(content): content for content in entry.contents}
+def content_hashes(facts: AcquisitionFacts) -> tuple[str, ...]:
+    """Return the SHA-256 of each content that facts name."""
+    return (
+        facts.scan_sha256,
+        *(_reference_hashes(facts.white) if facts.white else ()),
+        *([facts.frame.image_sha256] if facts.frame else ()),
+    )
 
 
 def content_sha256(content: bytes) -> str:
@@ -188,6 +192,10 @@ def restore_reference(facts: ReferenceFacts, read: ReadContent, decoders: Decode
         instrument=facts.instrument,
         taken_at=facts.taken_at,
     )
+
+
+def _reference_hashes(white: ReferenceFacts) -> tuple[str, str]:
+    return white.scan_sha256, white.tile_reflectance_sha256
 
 
 def _uuid(text: str) -> str:

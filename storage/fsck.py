@@ -6,17 +6,18 @@ looked at first, then the quarantine, then one moment of the database: nothing c
 
 import hashlib
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from qc_daemon.domain.errors import InputError, IntegrityError, StoreUnavailable
+from qc_daemon.domain.errors import InputError, IntegrityError, QcError, StoreUnavailable
 from storage.blobs import BlobStore
 from storage.database import Database, one_line_errors
 from storage.database_url import database_of, database_url
-from storage.facts import AcquisitionFacts
+from storage.facts import AcquisitionFacts, content_hashes
 from storage.fsck_rows import RowCheck, check_rows
 from storage.journal import EntryName, read_entry
 from storage.journal_entry import facts_sha256
@@ -54,9 +55,16 @@ class FsckReport:
 
 @dataclass(slots=True)
 class _Files:
-    """What was found in the folders of the station."""
+    """What was found in the folders of the station.
+
+    Attributes:
+        needed: what needs a blob, by the blob's hash: an acquisition that waits.
+        kept_aside: hashes of blobs that belong to the quarantine, if they are there.
+    """
 
     waiting: dict[int, AcquisitionFacts] = field(default_factory=dict)
+    needed: dict[str, str] = field(default_factory=dict)
+    kept_aside: set[str] = field(default_factory=set)
     quarantined: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -109,6 +117,8 @@ def _check_journal(station: StationFolder, files: _Files) -> None:
             files.problems.append(f"{path}: number {name.number} is twice in the journal")
         if entry is not None:
             files.waiting[name.number] = entry.facts
+            for sha256 in set(content_hashes(entry.facts)) - entry.contents.keys():
+                files.needed[sha256] = f"acquisition {name.number}, which waits,"
 
 
 def _list_quarantine(station: StationFolder, files: _Files) -> None:
@@ -117,6 +127,9 @@ def _list_quarantine(station: StationFolder, files: _Files) -> None:
             files.quarantined[path.name] = EntryName.of(path).number
         except IntegrityError as error:
             files.problems.append(str(error))
+        with suppress(QcError):  # it is there because something is wrong with it
+            entry = read_entry(path)
+            files.kept_aside |= set(content_hashes(entry.facts)) if entry else set()
 
 
 def _check_database(database: Database, files: _Files) -> RowCheck | None:
@@ -183,13 +196,13 @@ def _check_blobs(blobs: BlobStore, files: _Files, rows: RowCheck | None) -> int:
         except (IntegrityError, StoreUnavailable) as error:
             files.problems.append(str(error))
     if rows is not None:
-        explained = stored | rows.gone
+        explained, needed = stored | rows.gone, files.needed | rows.contents
         files.problems += [
             f"{blobs.path_of(sha256)} is missing; {user} needs it"
-            for sha256, user in rows.contents.items()
+            for sha256, user in needed.items()
             if sha256 not in explained and not blobs.path_of(sha256).exists()
         ]
-        orphans = len(stored - rows.contents.keys())
+        orphans = len(stored - needed.keys() - files.kept_aside)
         if orphans:
             files.notes.append(f"{orphans} blobs belong to no row: a crash or work under way leaves such")
     return len(stored)

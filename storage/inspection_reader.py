@@ -30,7 +30,7 @@ from storage.correction_tables import IdentityRow
 from storage.corrections import specimen_of
 from storage.database import one_line_errors
 from storage.database_url import database_of, database_url
-from storage.facts import AcceptedEntry, Decoders, contents_by_sha256, restore, restore_reference
+from storage.facts import AcceptedEntry, Decoders, restore, restore_reference
 from storage.journal import EntryName, Journal, read_entry
 from storage.ledger import head
 from storage.ledger_tables import LedgerRow
@@ -156,8 +156,12 @@ class SqlInspectionReader:
         """
         waiting = self._waiting_entry(number)
         if waiting is not None:
-            contents = contents_by_sha256(waiting)
-            return restore(waiting.facts, contents.__getitem__, self._decoders)
+            held = waiting.contents
+            return restore(
+                waiting.facts,
+                lambda sha256: held[sha256] if sha256 in held else self._blobs.read(sha256),
+                self._decoders,
+            )
         with self._reading() as session:
             row = _acquisition_row(session, number)
             facts, specimen = acquisition_facts_of(row), specimen_of(session, row)

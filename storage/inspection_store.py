@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -19,28 +19,35 @@ from qc_daemon.domain.corrections import Correction
 from qc_daemon.domain.errors import IntegrityError, StoreUnavailable
 from qc_daemon.domain.inspection import Accepted, Acquisition, Conclusion, ModelVersion, ReportFile
 from qc_daemon.domain.spectrum import Scan, WhiteReference
-from storage.acquisition_rows import add_acquisition_row, reference_row
+from storage.acquisition_rows import add_acquisition_row, reference_row, stored_acquisition
 from storage.calibration_rows import add_check_run, add_control_reset, add_dark_scan, add_white_scan
 from storage.conclusion_contents import contents_of
-from storage.conclusion_grounds import add_grounds
-from storage.conclusion_rows import conclusion_row, model_rows, require_belonging
+from storage.conclusion_rows import add_conclusion_rows, judged_acquisition
 from storage.corrections import Corrected, add_correction
+from storage.covered_rows import KnownRows
 from storage.database import DatabaseBusy, one_line_errors
 from storage.durable_files import DiskFull, flush_folder, make_folder
-from storage.facts import AcceptedEntry, Decoders, accept, reference_contents, reference_facts
+from storage.facts import (
+    AcquisitionFacts,
+    Decoders,
+    accept,
+    content_hashes,
+    reference_contents,
+    reference_facts,
+)
 from storage.inspection_reader import SqlInspectionReader
 from storage.journal import EntryName, read_entry
 from storage.journal_entry import facts_sha256
 from storage.ledger import sealing
 from storage.model_activations import add_activation
-from storage.open_work import set_open_work
+from storage.open_work import begin_work, set_open_work
 from storage.outbox import add_result
+from storage.report_rows import add_report_row, reported_conclusion
 from storage.retention_rows import retired_rule
 from storage.schema import is_empty, upgrade
 from storage.station_events import add_event, add_quarantine_row
 from storage.station_folder import StationFolder, StationLock
-from storage.tables import AcquisitionRow, ConclusionRow, QuarantineRow, ReconnectionRow, ReportRow
-from storage.uncleaned_rows import add_uncleaned
+from storage.tables import AcquisitionRow, QuarantineRow, ReconnectionRow
 
 _NEWEST = 5  # acquisitions that tell a station by their bytes
 
@@ -58,6 +65,13 @@ class Drained:
     stored: tuple[int, ...]
     quarantined: tuple[int, ...]
     waiting: tuple[int, ...]
+
+
+_NOTHING = Drained((), (), ())
+
+
+def _no_wait() -> None:
+    """Nothing has to be on disk before the rows are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +124,8 @@ class SqlInspectionStore(SqlInspectionReader):
         self._database_identity: object = None
         self._next_number = 0
         self._references: dict[str, WhiteReference | None] = {}
+        self._known = KnownRows()
+        self._recorded: set[str] = set()
 
     def __enter__(self) -> Self:
         """Take the station, bring its database to the newest schema and find the next number.
@@ -157,9 +173,11 @@ class SqlInspectionStore(SqlInspectionReader):
         with self._exclusive:
             number = self._next_number
             entry = accept(acquisition, number, self._now())
-            path = self._journal.append(entry)
+            on_disk = self._journal.begin(entry, self._blobs)
+            is_busy = not self._journal.pending() and self._keep_meanwhile(entry.facts, on_disk)
+            path = on_disk()
             self._next_number += 1
-            drained = self._drain({path: entry})
+            drained = _NOTHING if is_busy else self._drain({path: entry.facts})
         if number in drained.quarantined:
             raise IntegrityError(f"acquisition {number} contradicts what is stored; it is in quarantine")
         return Accepted(number, entry.facts.accepted_at)
@@ -175,9 +193,14 @@ class SqlInspectionStore(SqlInspectionReader):
             StoreUnavailable: the disk or the database failed for more than being busy.
         """
         with self._exclusive:
-            waiting = len(self._drain({}).waiting)
+            waiting = self.bring_in()
             self._journal.require_room()
             return waiting
+
+    def bring_in(self) -> int:
+        """Drain the journal, whether or not there is room for more; return how many still wait."""
+        with self._exclusive:
+            return len(self._drain({}).waiting)
 
     def recover(self) -> Recovery:
         """Repair what a crash left: delete unfinished files, drain the journal; say what was done."""
@@ -203,22 +226,16 @@ class SqlInspectionStore(SqlInspectionReader):
         with self._exclusive, self._stopping_on_failure():
             self._require_in_database(number)
             contents = contents_of(conclusion)
-            row = conclusion_row(conclusion, contents)
             self._blobs.put(contents.present())
             with self._writing() as session:
-                acquisition = session.get(AcquisitionRow, number)
-                if acquisition is None:
+                about = judged_acquisition(session, number, conclusion.id)
+                if about is None:
                     raise IntegrityError(f"conclusion {conclusion.id}: acquisition {number} does not exist")
-                require_belonging(acquisition, conclusion)
-                if all(known.id != conclusion.id for known in acquisition.conclusions):
-                    if certified or not acquisition.conclusions:
+                if not about.is_drawn:
+                    sequence = add_conclusion_rows(session, self._known, about, conclusion, contents)
+                    if certified or about.is_first:
                         set_open_work(session, number, "report")
-                    row.models = model_rows(session, conclusion.models)
-                    row.acquisition = acquisition
-                    session.add(row)
-                    add_grounds(session, row, conclusion.settings)
-                    add_uncleaned(session, row, conclusion.uncleaned)
-                    add_result(session, row, self._now())
+                    add_result(session, sequence, self._now())
 
     def add_correction(self, correction: Correction) -> Corrected:
         """Record what an acquisition should be called; what was measured stays as it is.
@@ -239,17 +256,13 @@ class SqlInspectionStore(SqlInspectionReader):
         """
         path = self._path_in_station(report.path)
         with self._exclusive, self._stopping_on_failure(), self._writing() as session:
-            conclusion = session.scalar(select(ConclusionRow).where(ConclusionRow.id == conclusion_id))
-            if conclusion is None or conclusion.acquisition_number != number:
+            about = reported_conclusion(session, conclusion_id, path, report.sha256)
+            if about is None or about.acquisition_number != number:
                 raise IntegrityError(f"acquisition {number} has no conclusion {conclusion_id}")
-            if conclusion is conclusion.acquisition.conclusions[-1]:
+            if about.is_current:
                 set_open_work(session, number, None)
-            if all((known.path, known.sha256) != (path, report.sha256) for known in conclusion.reports):
-                conclusion.reports.append(
-                    ReportRow(
-                        path=path, language=report.language, sha256=report.sha256, recorded_at=self._now()
-                    )
-                )
+            if not about.is_recorded:
+                add_report_row(session, about.sequence, replace(report, path=path), self._now())
 
     def add_reference(self, reference: WhiteReference) -> None:
         """Store a white reference; from now on it is the valid one for its instrument. Twice is once.
@@ -338,7 +351,7 @@ class SqlInspectionStore(SqlInspectionReader):
         with self._exclusive:
             yield
 
-    def _drain(self, fresh: Mapping[Path, AcceptedEntry]) -> Drained:
+    def _drain(self, fresh: Mapping[Path, AcquisitionFacts]) -> Drained:
         """Drain the journal; `fresh` entries were just written and need not be read again."""
         stored: list[int] = []
         quarantined: list[int] = []
@@ -346,7 +359,7 @@ class SqlInspectionStore(SqlInspectionReader):
             with self._stopping_on_failure():
                 for path in self._journal.pending():
                     try:
-                        self._bring_in(path, fresh.get(path) or read_entry(path))
+                        self._bring_in(path, fresh.get(path) or self._read_again(path))
                     except IntegrityError as error:
                         self._journal.quarantine(path, str(error))
                         quarantined.append(EntryName.of(path).number)
@@ -358,26 +371,54 @@ class SqlInspectionStore(SqlInspectionReader):
         waiting = tuple(EntryName.of(path).number for path in self._journal.pending())
         return Drained(tuple(stored), tuple(quarantined), waiting)
 
-    def _bring_in(self, path: Path, entry: AcceptedEntry | None) -> None:
+    def _read_again(self, path: Path) -> AcquisitionFacts:
+        """Return the facts of an entry whose contents are on disk: those that it holds are brought there."""
+        entry = read_entry(path)
         if entry is None:
             raise StoreUnavailable(f"{path} was deleted by another process; expected one writer at a time")
-        facts = entry.facts
-        self._blobs.put(entry.contents)
-        with self._writing() as session:
-            query = select(AcquisitionRow.number, AcquisitionRow.facts_sha256)
-            known = session.execute(query.where(AcquisitionRow.id == facts.id)).one_or_none()
+        self._blobs.put(entry.contents.values())
+        for sha256 in content_hashes(entry.facts):
+            self._blobs.read(sha256)
+        return entry.facts
+
+    def _keep_meanwhile(self, facts: AcquisitionFacts, on_disk: Callable[[], Path]) -> bool:
+        """Write the rows of an acquisition while the disk takes it; they are committed when it is accepted.
+
+        Returns:
+            whether the database is busy. What contradicts it stays in the journal, to be drained.
+        """
+        try:
+            with self._stopping_on_failure():
+                self._add_rows(facts, on_disk)
+                self._journal.remove(on_disk())
+        except DatabaseBusy:
+            return True
+        except IntegrityError:
+            return False
+        except StoreUnavailable:
+            on_disk()  # the next start brings it in
+            raise
+        return False
+
+    def _bring_in(self, path: Path, facts: AcquisitionFacts) -> None:
+        self._add_rows(facts, lambda: path)
+        self._journal.remove(path)  # only now: contents and row are on disk
+
+    def _add_rows(self, facts: AcquisitionFacts, on_disk: Callable[[], Path]) -> None:
+        """Bring an acquisition into the database, unless it is there; committed when it is `on_disk`."""
+        with self._writing(on_disk) as session:
+            known = stored_acquisition(session, facts.id)
             if known is None:
-                add_acquisition_row(session, facts)
-                set_open_work(session, facts.number, "conclusion")
+                add_acquisition_row(session, self._known, facts)
+                begin_work(session, facts.number)
             elif known.number != facts.number:
                 raise IntegrityError(f"acquisition {facts.id} is already stored as number {known.number}")
             elif known.facts_sha256 != facts_sha256(facts):
                 raise IntegrityError(f"acquisition {facts.id} is already stored with other facts")
-        self._journal.remove(path)  # only now: contents and row are on disk
 
     def _record_quarantined(self) -> None:
         """Give each quarantined file its row and an alarm, unless it has them already."""
-        paths = self._journal.quarantined()
+        paths = [path for path in self._journal.quarantined() if path.name not in self._recorded]
         if not paths:
             return
         with self._writing() as session:
@@ -385,6 +426,7 @@ class SqlInspectionStore(SqlInspectionReader):
             for path in paths:
                 if path.name not in known:
                     add_quarantine_row(session, path, self._now())
+        self._recorded |= {path.name for path in paths}
 
     def _require_in_database(self, number: int) -> None:
         if self._journal.path_of(number) is not None:
@@ -436,18 +478,23 @@ class SqlInspectionStore(SqlInspectionReader):
         return str(full.relative_to(station) if full.is_relative_to(station) else full)
 
     @contextmanager
-    def _writing(self) -> Iterator[Session]:
+    def _writing(self, before_commit: Callable[[], object] = _no_wait) -> Iterator[Session]:
         """One transaction: committed and on disk at its end, or nothing of it."""
         assert self._writing_engine is not None, "open the store with `with`"
         if self._database.identity() != self._database_identity:
             raise DatabaseBusy(f"{self._database} was moved or replaced while the station runs")
-        with (
-            one_line_errors(self._database),
-            Session(self._writing_engine) as session,
-            session.begin(),
-            sealing(session, self._now()),
-        ):
-            yield session
+        try:
+            with (
+                one_line_errors(self._database),
+                Session(self._writing_engine) as session,
+                session.begin(),
+            ):
+                with sealing(session, self._now()):
+                    yield session
+                before_commit()
+        except BaseException:
+            self._known.forget()
+            raise
 
     @contextmanager
     def _stopping_on_failure(self) -> Iterator[None]:

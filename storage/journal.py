@@ -1,31 +1,39 @@
 """The promise of the station: what was accepted is on disk before anything else happens.
 
-One file per acquisition, `journal/000000012-<uuid>.acq`, written whole or not at all. It leaves the
-journal when its database row is committed, or for the quarantine, with the reason beside it. After
-a failed write the state of the disk is unknown (a second fsync may falsely succeed), so the
-journal accepts nothing more until the process has been started anew. A full disk is no failed write:
-an entry is refused before anything of it is written, until there is room again.
+An acquisition is accepted with its contents, written once, where blobs lie, and one small file,
+`journal/000000012-<uuid>.acq`, that holds the facts and names the contents by SHA-256. Each is written
+whole or not at all. The file leaves the journal when its database row is committed, or for the
+quarantine, with the reason beside it. After a failed write the state of the disk is unknown (a second
+fsync may falsely succeed), so the journal accepts nothing more until the process has been started anew.
+A full disk is no failed write: an entry is refused before anything of it is written, until there is room
+again.
 """
 
 import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from qc_daemon.domain.errors import IntegrityError, QcError, StoreUnavailable
+from storage.blobs import BlobStore
 from storage.durable_files import (
     DiskFull,
+    NewFile,
     flush_folder,
     free_bytes,
     make_folder,
     sweep_unfinished,
+    write_files,
     write_whole,
 )
 from storage.facts import AcceptedEntry
-from storage.journal_entry import decode_entry, encode_entry
+from storage.journal_entry import decode_entry, encode_facts
 
 _SUFFIX = ".acq"
-# An entry is written twice, here and as blobs; what else happens meanwhile must not take its room.
-_ROOM_IN_ENTRIES = 3
+# What else happens while an entry is written must not take its room.
+_ROOM_IN_ENTRIES = 2
 _ROOM_FOR_ROWS_BYTES = 128 * 1024  # of one transaction in the write-ahead log
 _REASON_SUFFIX = ".reason.txt"
 _NAME = re.compile(r"(\d{9,})-(.+)\.acq")
@@ -62,6 +70,7 @@ class Journal:
         self._quarantine = quarantine
         self._stopped: str | None = None
         self._refused_bytes = 0
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
 
     @property
     def stopped(self) -> str | None:
@@ -82,28 +91,34 @@ class Journal:
         if self._refused_bytes:
             self._require_room(self._refused_bytes)
 
-    def append(self, entry: AcceptedEntry) -> Path:
-        """Accept an entry: on return its bytes and its name are on disk.
+    def begin(self, entry: AcceptedEntry, blobs: BlobStore) -> Callable[[], Path]:
+        """Begin to accept an acquisition; it is accepted when what is returned has been called.
+
+        That waits until the facts and all contents are on disk under their names, and returns the file of the
+        entry. Contents that the blobs have already are not written again.
 
         Raises:
             InputError: its text cannot be stored; nothing was written.
-            DiskFull: there is no room for it, its blobs and its rows; it is not accepted.
+            DiskFull: there is no room for it and its rows; it is not accepted.
             StoreUnavailable: the disk failed, now or before; it is not accepted.
         """
         self.require_running()
-        data = encode_entry(entry)
         path = self._folder / str(EntryName(entry.facts.number, entry.facts.id))
-        try:
+        record = NewFile(path, self._folder, encode_facts(entry.facts))
+        size_bytes = sum(map(len, entry.contents.values())) + len(record.content)
+        with self._refusing(path, size_bytes):
             make_folder(self._folder)
-            self._require_room(len(data))
-            write_whole(path, [data], self._folder)
-        except DiskFull as error:
-            self._refused_bytes = len(data)
-            raise DiskFull(f"{error}; the acquisition is not accepted") from error
-        except OSError as error:
-            self.stop(f"{path}: {error.strerror}")
-            raise StoreUnavailable(f"{path}: {error.strerror}; the acquisition is not accepted") from error
-        return path
+            self._require_room(size_bytes)
+            # The last to be named: whoever finds it finds its contents.
+            files = [*blobs.new_files(entry.contents), record]
+        writing = self._thread.submit(write_files, files)
+
+        def on_disk() -> Path:
+            with self._refusing(path, size_bytes):
+                writing.result()
+            return path
+
+        return on_disk
 
     def pending(self) -> list[Path]:
         """Return the files that wait for the database, oldest number first."""
@@ -120,7 +135,7 @@ class Journal:
 
     def path_of(self, number: int) -> Path | None:
         """Return the waiting file with that number, or None."""
-        return next(self._folder.glob(f"{number:09d}-*{_SUFFIX}"), None)
+        return next((path for path in self.pending() if EntryName.of(path).number == number), None)
 
     def remove(self, path: Path) -> None:
         """Delete an entry that the database holds. If a crash undoes this, it is removed again."""
@@ -133,7 +148,7 @@ class Journal:
         """Move an entry that cannot become a row aside and write the reason beside it."""
         try:
             make_folder(self._quarantine)
-            write_whole(_reason_path(self._quarantine / path.name), [reason.encode()], self._quarantine)
+            write_whole(_reason_path(self._quarantine / path.name), reason.encode(), self._quarantine)
             path.replace(self._quarantine / path.name)
             flush_folder(self._quarantine)
             flush_folder(self._folder)
@@ -143,6 +158,23 @@ class Journal:
     def sweep(self) -> int:
         """Delete what a crash left unfinished, never accepted; return how many files that were."""
         return sweep_unfinished(self._folder) + sweep_unfinished(self._quarantine)
+
+    @contextmanager
+    def _refusing(self, path: Path, size_bytes: int) -> Iterator[None]:
+        """Say that an entry is not accepted; after another failure than a full disk, accept nothing more."""
+        try:
+            yield
+        except DiskFull as error:
+            self._refused_bytes = size_bytes
+            raise DiskFull(f"{error}; the acquisition is not accepted") from error
+        except OSError as error:
+            raise self._stopped_by(f"{error.filename or path}: {error.strerror}") from error
+        except StoreUnavailable as error:
+            raise self._stopped_by(str(error)) from error
+
+    def _stopped_by(self, reason: str) -> StoreUnavailable:
+        self.stop(reason)
+        return StoreUnavailable(f"{reason}; the acquisition is not accepted")
 
     def _require_room(self, entry_bytes: int) -> None:
         wanted = _ROOM_IN_ENTRIES * entry_bytes + _ROOM_FOR_ROWS_BYTES
@@ -186,4 +218,7 @@ def _reason_path(path: Path) -> Path:
 
 
 def _entry_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob(f"*{_SUFFIX}") if _NAME.fullmatch(path.name))
+    try:
+        return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+    except FileNotFoundError:
+        return []

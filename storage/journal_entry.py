@@ -6,12 +6,14 @@
     trailer             32 bytes, SHA-256 of everything before it
 
 Numbers are big-endian. The header names contents by SHA-256, so its own hash stands for the whole
-acquisition: it is kept beside the database row and can be computed again from it.
+acquisition: it is kept beside the database row and can be computed again from it. Contents are blobs;
+only journals of earlier software hold some themselves.
 """
 
 import hashlib
 import json
 import struct
+from collections.abc import Iterator
 from dataclasses import fields
 from datetime import datetime
 from functools import lru_cache
@@ -21,7 +23,7 @@ from qc_daemon.domain.errors import InputError, IntegrityError, StoreUnavailable
 from qc_daemon.domain.inspection import Specimen
 from qc_daemon.domain.label import DeclaredFibre, DeclaredLabel
 from qc_daemon.domain.spectrum import InstrumentIdentity
-from storage.facts import AcceptedEntry, AcquisitionFacts, FrameFacts, ReferenceFacts
+from storage.facts import AcceptedEntry, AcquisitionFacts, FrameFacts, ReferenceFacts, content_sha256
 from storage.timestamps import utc_moment, utc_text
 
 _MAGIC = b"QCACQ001"
@@ -30,18 +32,19 @@ _CONTENT_LENGTH = struct.Struct(">Q")
 _TRAILER_BYTES = hashlib.sha256().digest_size
 
 
-def encode_entry(entry: AcceptedEntry) -> bytes:
-    """Return the journal file of an entry; raises InputError for text that is not Unicode."""
-    header = _header(entry.facts)
-    parts = [_MAGIC, _HEADER_LENGTH.pack(len(header)), header]
-    for content in entry.contents:
-        parts += [_CONTENT_LENGTH.pack(len(content)), content]
-    body = b"".join(parts)
+def encode_facts(facts: AcquisitionFacts) -> bytes:
+    """Return the journal file of facts whose contents are blobs.
+
+    Raises:
+        InputError: its text is not Unicode.
+    """
+    header = _header(facts)
+    body = _MAGIC + _HEADER_LENGTH.pack(len(header)) + header
     return body + hashlib.sha256(body).digest()
 
 
 def decode_entry(data: bytes) -> AcceptedEntry:
-    """Return the entry of a journal file.
+    """Return the entry of a journal file, with those contents that it holds itself.
 
     Raises:
         IntegrityError: the file is torn or altered.
@@ -56,7 +59,8 @@ def decode_entry(data: bytes) -> AcceptedEntry:
     start = len(_MAGIC) + _HEADER_LENGTH.size
     (length,) = _HEADER_LENGTH.unpack_from(body, len(_MAGIC))
     facts = _facts(json.loads(body[start : start + length]))
-    return AcceptedEntry(facts, _contents(body, start + length))
+    contents = _contents(body, start + length)
+    return AcceptedEntry(facts, {content_sha256(content): content for content in contents})
 
 
 def facts_sha256(facts: AcquisitionFacts) -> str:
@@ -64,14 +68,12 @@ def facts_sha256(facts: AcquisitionFacts) -> str:
     return hashlib.sha256(_header(facts)).hexdigest()
 
 
-def _contents(body: bytes, start: int) -> tuple[bytes, ...]:
-    contents = []
+def _contents(body: bytes, start: int) -> Iterator[bytes]:
     while start < len(body):
         (length,) = _CONTENT_LENGTH.unpack_from(body, start)
         start += _CONTENT_LENGTH.size
-        contents.append(body[start : start + length])
+        yield body[start : start + length]
         start += length
-    return tuple(contents)
 
 
 def _header(facts: AcquisitionFacts) -> bytes:

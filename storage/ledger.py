@@ -5,7 +5,7 @@ transaction that adds them. What has no row of its own is added with `append`.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -23,7 +23,11 @@ from storage.ledger_tables import LedgerRow
 STATION = "station"
 FIRST_PREVIOUS = "0" * 64
 
+_NEWEST = select(LedgerRow.sequence, LedgerRow.sha256).order_by(LedgerRow.sequence.desc()).limit(1)
 _TABLES = tuple(COVERED)
+_NOTED = "rows for the ledger"
+_Noted = dict[tuple[int, int], Values | None]
+"""Rows by table and key that need an entry; without a content where it has to be read."""
 
 
 def append(
@@ -45,7 +49,7 @@ def append(
         at: the aware UTC time.
         actor: who did it; the station itself if no person did.
     """
-    return _add(session.connection(), at, actor, kind, subject, _held(content))
+    return _add(session.connection(), at, [_held(kind, subject, content, actor)])
 
 
 @contextmanager
@@ -55,7 +59,8 @@ def sealing(session: Session, at: datetime, actor: str = STATION) -> Iterator[No
     Raises:
         IntegrityError: a row was changed that is written once.
     """
-    rows: dict[tuple[int, int], None] = {}
+    rows: _Noted = {}
+    session.info[_NOTED] = rows
 
     def note(flushing: Session, _context: object) -> None:
         for row in (*flushing.new, *flushing.dirty):
@@ -65,14 +70,19 @@ def sealing(session: Session, at: datetime, actor: str = STATION) -> Iterator[No
     event.listen(session, "after_flush", note)
     yield
     session.flush()
-    for table, key in sorted(rows):
-        _seal(session.connection(), _TABLES[table], key, at, actor)
+    if rows:
+        _seal(session.connection(), rows, at, actor)
+
+
+def note_row(session: Session, table: str, key: int, content: Values) -> None:
+    """Have the row of a covered table that was just inserted get its entry when `sealing` ends."""
+    rows: _Noted = session.info[_NOTED]
+    rows[_TABLES.index(table), key] = content
 
 
 def head(connection: Connection) -> LedgerHead | None:
     """Return the newest entry; None for a ledger without any."""
-    query = select(LedgerRow.sequence, LedgerRow.sha256).order_by(LedgerRow.sequence.desc()).limit(1)
-    newest = connection.execute(query).one_or_none()
+    newest = connection.execute(_NEWEST).one_or_none()
     return None if newest is None else LedgerHead(*newest)
 
 
@@ -83,11 +93,11 @@ def begin_ledger(connection: Connection, at: datetime) -> None:
     """
     existing = set(inspect(connection).get_table_names())
     tables = {name: covered for name, covered in COVERED.items() if name in existing}
-    _add(connection, at, STATION, "genesis", "ledger", _held({"tables": sorted(tables)}))
+    _add(connection, at, [_held("genesis", "ledger", {"tables": sorted(tables)}, STATION)])
     for name, covered in tables.items():
         parts = {part: columns for part, columns in covered.parts.items() if part in existing}
         for key, content in all_contents(connection, name, replace(covered, parts=parts)):
-            _add_row(connection, name, key, content, at, "upgrade")
+            _add(connection, at, [_of_row(name, key, content, "upgrade")])
 
 
 def entry_sha256(entry: Mapping[str, Any]) -> str:
@@ -95,7 +105,7 @@ def entry_sha256(entry: Mapping[str, Any]) -> str:
     return canonical_sha256({name: value for name, value in entry.items() if name != "sha256"})
 
 
-def _note(rows: dict[tuple[int, int], None], row: Any, is_new: bool) -> None:
+def _note(rows: _Noted, row: Any, is_new: bool) -> None:
     """Remember a row of a covered table that a flush adds or changes."""
     covered = COVERED.get(row.__tablename__)
     if covered is None:
@@ -106,37 +116,54 @@ def _note(rows: dict[tuple[int, int], None], row: Any, is_new: bool) -> None:
     rows[_TABLES.index(row.__tablename__), key] = None
 
 
-def _seal(connection: Connection, table: str, key: int, at: datetime, actor: str) -> None:
-    content = row_content(connection, table, COVERED[table], key)
-    assert content is not None, f"{table} {key} was just flushed"
-    _add_row(connection, table, key, content, at, actor)
+def _seal(connection: Connection, rows: _Noted, at: datetime, actor: str) -> None:
+    """Add the entries of rows, table by table and key by key."""
+    sealed = []
+    for index, key in sorted(rows):
+        table = _TABLES[index]
+        content = rows[index, key] or row_content(connection, table, COVERED[table], key)
+        assert content is not None, f"{table} {key} was just flushed"
+        sealed.append(_of_row(table, key, content, actor))
+    _add(connection, at, sealed)
 
 
-def _add_row(connection: Connection, table: str, key: int, content: Values, at: datetime, actor: str) -> None:
+def _of_row(table: str, key: int, content: Values, actor: str) -> Values:
+    """Return the columns of an entry that covers a row."""
     covered = COVERED[table]
-    who = actor if covered.actor is None else content[covered.actor]
-    of_row = {"table_name": table, "row_key": key, "content_sha256": canonical_sha256(content)}
-    _add(connection, at, who, covered.kind, str(content[covered.subject]), of_row)
+    return {
+        "kind": covered.kind,
+        "subject": str(content[covered.subject]),
+        "actor": actor if covered.actor is None else content[covered.actor],
+        "table_name": table,
+        "row_key": key,
+        "content_sha256": canonical_sha256(content),
+    }
 
 
-def _held(content: Mapping[str, Any]) -> Values:
+def _held(kind: str, subject: str, content: Mapping[str, Any], actor: str) -> Values:
     """Return the columns of an entry that holds its content itself."""
     held = canonical_bytes(content)
-    return {"content": held.decode(), "content_sha256": hashlib.sha256(held).hexdigest()}
-
-
-def _add(
-    connection: Connection, at: datetime, actor: str, kind: str, subject: str, content: Values
-) -> LedgerHead:
-    before = head(connection) or LedgerHead(0, FIRST_PREVIOUS)
-    entry = content | {
-        "sequence": before.sequence + 1,
-        "previous_sha256": before.sha256,
+    return {
         "kind": kind,
         "subject": subject,
-        "recorded_at": at,
         "actor": actor,
+        "content": held.decode(),
+        "content_sha256": hashlib.sha256(held).hexdigest(),
     }
-    entry["sha256"] = entry_sha256(entry)
-    connection.execute(insert(LedgerRow).values(entry))
-    return LedgerHead(entry["sequence"], entry["sha256"])
+
+
+def _add(connection: Connection, at: datetime, entries: Sequence[Values]) -> LedgerHead:
+    """Bind entries to the newest one, in their order, and add them; return the last one."""
+    before = head(connection) or LedgerHead(0, FIRST_PREVIOUS)
+    bound = []
+    for columns in entries:
+        entry = columns | {
+            "sequence": before.sequence + 1,
+            "previous_sha256": before.sha256,
+            "recorded_at": at,
+        }
+        entry["sha256"] = entry_sha256(entry)
+        before = LedgerHead(entry["sequence"], entry["sha256"])
+        bound.append(entry)
+    connection.execute(insert(LedgerRow), bound)
+    return before

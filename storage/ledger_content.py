@@ -63,7 +63,7 @@ def row_content(connection: Connection, table: str, covered: Covered, key: int) 
     row = next(rows, None)
     if row is not None:
         for part, columns in covered.parts.items():
-            _set_part(row, part, rows_of(connection, part, columns, key))
+            set_part(row, part, rows_of(connection, part, columns, key))
     return row
 
 
@@ -76,7 +76,7 @@ def all_contents(connection: Connection, table: str, covered: Covered) -> Iterat
     for row in rows_of(connection, table, (covered.key,)):
         key = row[covered.key]
         for part, groups in parts:
-            _set_part(row, part, groups.of(key))
+            set_part(row, part, groups.of(key))
         yield key, row
 
 
@@ -90,6 +90,13 @@ def rows_of(
     names = tuple(result.keys())
     for row in result:
         yield dict(zip(names, row, strict=True))
+
+
+def set_part(row: Values, part: str, rows: Iterable[Values]) -> None:
+    """Add the rows of a part to the row that they belong to, in their order; nothing if there are none."""
+    found = [{name: value for name, value in each.items() if value is not None} for each in rows]
+    if found:
+        row[part] = found
 
 
 class _Groups:
@@ -108,12 +115,6 @@ class _Groups:
         rows = list(self._next[1])
         self._next = next(self._groups, None)
         return rows
-
-
-def _set_part(row: Values, part: str, rows: Iterable[Values]) -> None:
-    found = [{name: value for name, value in each.items() if value is not None} for each in rows]
-    if found:
-        row[part] = found
 
 
 def _plain(value: object) -> object:

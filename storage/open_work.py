@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from storage.tables import OpenWorkRow
@@ -10,15 +10,20 @@ from storage.tables import OpenWorkRow
 Need = Literal["conclusion", "report"]
 
 
+def begin_work(session: Session, number: int) -> None:
+    """Record that a new acquisition needs a conclusion."""
+    session.connection().execute(insert(OpenWorkRow), {"acquisition_number": number, "needs": "conclusion"})
+
+
 def set_open_work(session: Session, number: int, needs: Need | None) -> None:
     """Record what an acquisition needs now; None if it needs nothing."""
-    row = session.get(OpenWorkRow, number)
-    if row is not None and needs is None:
-        session.delete(row)
-    elif row is not None and needs is not None:
-        row.needs = needs
-    elif needs is not None:
-        session.add(OpenWorkRow(acquisition_number=number, needs=needs))
+    of_number = OpenWorkRow.acquisition_number == number
+    if needs is None:
+        session.connection().execute(delete(OpenWorkRow).where(of_number))
+        return
+    changed = session.connection().execute(update(OpenWorkRow).where(of_number).values(needs=needs))
+    if not changed.rowcount:
+        session.connection().execute(insert(OpenWorkRow), {"acquisition_number": number, "needs": needs})
 
 
 def open_work(session: Session, needs: Need) -> list[int]:

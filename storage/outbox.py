@@ -17,6 +17,8 @@ from storage.outbox_tables import OutboxPositionRow, OutboxRow
 from storage.tables import ConclusionRow
 from storage.timestamps import utc_text
 
+_ANY_DESTINATION = select(OutboxPositionRow.destination).limit(1)
+
 
 class Transactions(Protocol):
     """What opens transactions: the store of a station."""
@@ -83,15 +85,16 @@ class SqlOutbox:
 
 def add_message(session: Session, kind: MessageKind, message_id: str, payload: str, at: datetime) -> None:
     """Add a message in the transaction of what it tells of, if it is kept for anybody and not there yet."""
-    wanted = session.scalar(select(OutboxPositionRow.destination).limit(1)) is not None
     known = select(OutboxRow.sequence).where(OutboxRow.message_id == message_id)
-    if wanted and session.scalar(known) is None:
+    if _is_wanted(session) and session.scalar(known) is None:
         session.add(OutboxRow(kind=kind.value, message_id=message_id, payload=payload, created_at=at))
 
 
-def add_result(session: Session, conclusion: ConclusionRow, at: datetime) -> None:
-    """Add the message that a conclusion was drawn."""
-    add_message(session, MessageKind.RESULT, conclusion.id, result_payload(conclusion), at)
+def add_result(session: Session, conclusion_sequence: int, at: datetime) -> None:
+    """Add the message that a conclusion was drawn, if anybody wants it."""
+    if _is_wanted(session):
+        conclusion = session.get_one(ConclusionRow, conclusion_sequence)
+        add_message(session, MessageKind.RESULT, conclusion.id, result_payload(conclusion), at)
 
 
 def result_payload(conclusion: ConclusionRow) -> str:
@@ -126,6 +129,11 @@ def result_payload(conclusion: ConclusionRow) -> str:
 def as_json(content: dict[str, Any]) -> str:
     """Return an object as the same text each time."""
     return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _is_wanted(session: Session) -> bool:
+    """Tell whether messages are kept for anybody."""
+    return session.connection().execute(_ANY_DESTINATION).first() is not None
 
 
 def _position(destination: str) -> Any:

@@ -66,9 +66,11 @@ def retire(
     Raises:
         StoreUnavailable: the database does not answer, or a file cannot be deleted.
     """
-    with store.undisturbed():
-        _delete_leftovers(store.reading, folder)
     done = {kind: LetGo(kind, 0, 0) for kind in rules}
+    with store.undisturbed():
+        if store.bring_in():
+            return tuple(done.values())  # what waits without a row may need the same bytes
+        _delete_leftovers(store.reading, folder)
     with store.reading() as session:
         planned_at = dict(session.execute(text(_NEWEST_ROWS)).mappings().one())
     plan = plan_retention(store.reading, folder, rules, now)
@@ -88,6 +90,8 @@ def _let_go(
 ) -> list[StoredEvidence]:
     """Record and delete what nothing began to use since it was planned; return that."""
     with store.undisturbed():
+        if store.bring_in():
+            return []
         with store.transaction() as session:
             in_use = set(session.scalars(text(_USED_SINCE), planned_at))
             going = [one for one in batch if one.evidence.sha256 not in in_use]

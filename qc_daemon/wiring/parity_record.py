@@ -34,7 +34,7 @@ def keep_parity(station: Path, digest: str, parity: "Parity", tolerance: float, 
     )
     file = _file(station, digest)
     make_folder(file.parent)
-    write_whole(file, [_LINE.dump_json(line)], file.parent)
+    write_whole(file, _LINE.dump_json(line), file.parent)
 
 
 def kept_parity(station: Path, digest: str) -> ParityLine | None:

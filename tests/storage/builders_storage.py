@@ -1,6 +1,7 @@
 """Records for the storage tests, two stand-in decoders, and an equality that looks into arrays."""
 
 import dataclasses
+import hashlib
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -26,8 +27,11 @@ from qc_daemon.domain.spectrum import (
     WhiteReference,
 )
 from qc_daemon.domain.verdict import Verdict, judge
-from storage.facts import Decoders
+from storage.blobs import BlobStore
+from storage.facts import Decoders, accept
 from storage.inspection_store import SqlInspectionStore, open_store
+from storage.journal import EntryName, Journal
+from storage.journal_entry import encode_facts
 
 SPECTROMETER = InstrumentIdentity("nirscan-nano", "NIRscan Nano", "6100023", "2.1.0")
 CAMERA = InstrumentIdentity("mjpeg-camera", "MS-5", "CAM-7", "1.3")
@@ -248,6 +252,24 @@ def unlabelled(**changes: Any) -> Specimen:
     """A specimen whose label is not known."""
     no_label: DeclaredLabel | None = None
     return specimen(label=no_label, **changes)
+
+
+def waiting(station: Path, about: Acquisition, number: int) -> Path:
+    """The journal file of an acquisition that is accepted, as a crash before its rows leaves it."""
+    journal = Journal(station / "journal", station / "quarantine")
+    return journal.begin(accept(about, number, NOON), BlobStore(station / "blobs"))()
+
+
+def waiting_since_before(station: Path, about: Acquisition, number: int) -> Path:
+    """The journal file of an acquisition that older software accepted: it holds the contents itself."""
+    entry = accept(about, number, NOON)
+    parts = [encode_facts(entry.facts)[:-32]]
+    for content in entry.contents.values():
+        parts += [len(content).to_bytes(8), content]
+    body = b"".join(parts)
+    path = station / "journal" / str(EntryName(number, about.id))
+    path.write_bytes(body + hashlib.sha256(body).digest())
+    return path
 
 
 def same(first: Any, second: Any) -> bool:

@@ -8,22 +8,25 @@ from pathlib import Path
 
 import pytest
 from builders_storage import (
-    NOON,
     SPECTROMETER,
     acquisition,
     conclusion,
     same,
     station_store,
+    waiting,
+    waiting_since_before,
     white_reference,
 )
 from pysqlite3 import dbapi2
 
 from qc_daemon.domain.errors import InputError, IntegrityError, StoreUnavailable
 from storage import sqlite_file
-from storage.facts import accept
+from storage.blobs import BlobStore
+from storage.facts import content_sha256
 from storage.fsck import check_station
 from storage.inspection_store import Drained
 from storage.journal import Journal
+from storage.ledger_check import check_ledger
 
 
 @pytest.fixture(autouse=True)
@@ -122,7 +125,7 @@ def test_acquisitions_wait_while_the_database_file_is_away(tmp_path):
 def test_an_entry_that_is_in_the_database_already_is_not_stored_twice(tmp_path):
     """A crash between the commit and the removal leaves the journal file."""
     with station_store(tmp_path) as store:
-        path = Journal(tmp_path / "journal", tmp_path / "quarantine").append(accept(acquisition(), 1, NOON))
+        path = waiting(tmp_path, acquisition(), 1)
         content = path.read_bytes()
         assert store.recover().drained == Drained((1,), (), ())
         path.write_bytes(content)
@@ -138,8 +141,7 @@ def test_other_facts_under_a_stored_number_and_id_are_kept_aside(tmp_path):
     about = acquisition()
     with station_store(tmp_path) as store:
         store.add_acquisition(about)
-        other = accept(dataclasses.replace(about, acquire_seconds=9.0), 1, NOON)
-        Journal(tmp_path / "journal", tmp_path / "quarantine").append(other)
+        waiting(tmp_path, dataclasses.replace(about, acquire_seconds=9.0), 1)
         assert store.recover().drained.quarantined == (1,)
         assert "already stored with other facts" in store.active_alarms()[0].message
         assert same(store.load_acquisition(1), about)
@@ -201,7 +203,7 @@ def test_the_same_acquisition_again_is_kept_aside(tmp_path):
 
 def test_a_quarantined_file_without_a_row_gets_one_at_the_next_start(tmp_path):
     with station_store(tmp_path) as store:
-        path = Journal(tmp_path / "journal", tmp_path / "quarantine").append(accept(acquisition(), 1, NOON))
+        path = waiting(tmp_path, acquisition(), 1)
         Journal(tmp_path / "journal", tmp_path / "quarantine").quarantine(path, "by hand")
         assert check_station(tmp_path).notes == (
             f"quarantine: {path.name} has no row yet; the next start records it",
@@ -246,24 +248,69 @@ def test_after_a_failed_flush_nothing_is_accepted_until_a_restart(tmp_path, monk
 
 
 def test_a_flush_that_fails_after_acceptance_keeps_the_acquisition_for_the_next_start(tmp_path, monkeypatch):
-    real_fsync = os.fsync
-    flushes = iter(range(10**6))
-
-    def failing_after_the_journal(descriptor: int) -> None:
-        if next(flushes) >= 2:  # file and folder of the journal
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        real_fsync(descriptor)
-
     about = acquisition()
     with station_store(tmp_path) as store:
-        monkeypatch.setattr(os, "fsync", failing_after_the_journal)
-        with pytest.raises(StoreUnavailable, match="blobs"):
-            store.add_acquisition(about)
-        monkeypatch.undo()
+        waiting_since_before(tmp_path, about, 1)
+        with monkeypatch.context() as faulty:
+            faulty.setattr(os, "fsync", failing(errno.EIO))
+            with pytest.raises(StoreUnavailable, match="blobs"):
+                store.drain()
         assert not store.accepting
     with station_store(tmp_path) as store:
         assert store.recover().drained.stored == (1,)
         assert same(store.load_acquisition(1), about)
+
+
+def test_nothing_of_an_acquisition_is_in_the_database_before_it_is_on_disk(tmp_path, monkeypatch):
+    """Rows are written while the disk takes the bytes; when it refuses them they must go again."""
+    with station_store(tmp_path) as store:
+        store.add_acquisition(acquisition())
+        head = store.ledger_head()
+        with monkeypatch.context() as faulty:
+            faulty.setattr(os, "fsync", failing(errno.EIO))
+            with pytest.raises(StoreUnavailable, match="is not accepted"):
+                store.add_acquisition(acquisition(1))
+        assert store.ledger_head() == head
+        assert store.unconcluded() == [1]
+    report = check_station(tmp_path)
+    assert (report.ok, report.notes) == (True, ()), report
+
+
+def test_an_acquisition_whose_contents_are_gone_is_kept_aside(tmp_path):
+    """On a disk that keeps names in no order, a power cut may leave the entry alone, never accepted."""
+    with station_store(tmp_path):
+        about = acquisition()
+        waiting(tmp_path, about, 1)
+        image = BlobStore(tmp_path / "blobs").path_of(content_sha256(about.frame.encoded))
+        image.unlink()
+    with station_store(tmp_path) as store:
+        assert check_station(tmp_path).problems == (
+            f"{image} is missing; acquisition 1, which waits, needs it",
+        )
+        assert store.recover().drained == Drained((), (1,), ())
+        assert f"{image} is missing" in store.active_alarms()[0].message
+        assert store.add_acquisition(acquisition(1)).number == 2
+    assert check_station(tmp_path).ok
+
+
+def test_the_journal_of_older_software_is_drained_after_an_upgrade(tmp_path):
+    """Its entries hold their contents themselves."""
+    abouts = [acquisition(seed, white=white_reference()) for seed in range(3)]
+    with station_store(tmp_path):
+        pass
+    for number, about in enumerate(abouts, 1):
+        waiting_since_before(tmp_path, about, number)
+    assert check_station(tmp_path).ok
+    with station_store(tmp_path) as store:
+        assert same(store.load_acquisition(2), abouts[1])  # from the journal
+        assert store.recover().drained == Drained((1, 2, 3), (), ())
+        for number, about in enumerate(abouts, 1):
+            assert same(store.load_acquisition(number), about)
+            store.add_conclusion(number, conclusion(about))
+        assert store.add_acquisition(acquisition(3)).number == 4
+    report = check_station(tmp_path)
+    assert (report.ok, report.notes) == (True, ()), report
+    assert check_ledger(tmp_path).problems == ()
 
 
 @pytest.fixture
@@ -306,25 +353,44 @@ def test_a_full_disk_refuses_before_anything_is_lost_and_goes_on_when_freed(tiny
     assert (report.ok, report.notes) == (True, ()), report
 
 
-def test_what_was_accepted_waits_while_blobs_and_rows_have_no_room(tmp_path, monkeypatch):
-    """Others may fill the disk between the acceptance and the rows."""
+def full_for(part: str):
+    """An open of files that finds no room for those of one part of the station."""
     real_open = Path.open
 
-    def full_for_blobs(path: Path, *arguments, **options):
-        if "incoming" in path.parts:
+    def full(path: Path, *arguments, **options):
+        if part in path.parts:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return real_open(path, *arguments, **options)
 
-    about = acquisition()
+    return full
+
+
+@pytest.mark.parametrize("part", ["incoming", "journal"])
+def test_without_room_for_one_of_its_files_nothing_of_an_acquisition_stays(tmp_path, monkeypatch, part):
+    """Others may fill the disk between the look for room and the writing."""
     with station_store(tmp_path) as store:
         with monkeypatch.context() as faulty:
-            faulty.setattr(Path, "open", full_for_blobs)
-            number = store.add_acquisition(about).number
+            faulty.setattr(Path, "open", full_for(part))
+            with pytest.raises(StoreUnavailable, match=r"No space left .* the acquisition is not accepted"):
+                store.add_acquisition(acquisition())
+        assert list(tmp_path.rglob("*.tmp")) == []
+        assert store.accepting
+        assert store.add_acquisition(acquisition()).number == 1
+    report = check_station(tmp_path)
+    assert (report.ok, report.notes) == (True, ()), report
+
+
+def test_what_older_software_accepted_waits_while_its_contents_have_no_room(tmp_path, monkeypatch):
+    about = acquisition()
+    with station_store(tmp_path) as store:
+        waiting_since_before(tmp_path, about, 1)
+        with monkeypatch.context() as faulty:
+            faulty.setattr(Path, "open", full_for("incoming"))
             assert store.drain() == 1
-            assert same(store.load_acquisition(number), about)
+            assert same(store.load_acquisition(1), about)
         assert store.accepting
         assert store.drain() == 0
-        assert same(store.load_acquisition(number), about)
+        assert same(store.load_acquisition(1), about)
     assert check_station(tmp_path).ok
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import zstandard
 from builders_storage import (
-    NOON,
     acquisition,
     composition,
     conclusion,
@@ -17,12 +16,12 @@ from builders_storage import (
     refusal,
     station_store,
     unlabelled,
+    waiting,
 )
 from pysqlite3 import dbapi2
 
 from qc_daemon.domain.errors import InputError
 from qc_daemon.domain.inspection import ReportFile
-from storage.facts import accept
 from storage.fsck import FsckCounts, check_station
 from storage.journal import Journal
 
@@ -195,8 +194,7 @@ def test_a_blob_of_no_row_is_only_noted(station):
 
 
 def journal_with(station: Path, number: int, acquisition_id: str) -> Path:
-    entry = accept(acquisition(9, id=acquisition_id), number, NOON)
-    return Journal(station / "journal", station / "quarantine").append(entry)
+    return waiting(station, acquisition(9, id=acquisition_id), number)
 
 
 def test_a_waiting_acquisition_is_only_noted(station):

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import threading
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -14,12 +15,22 @@ from hypothesis import strategies as st
 from qc_daemon.domain.errors import InputError, IntegrityError, StoreUnavailable
 from qc_daemon.domain.inspection import Specimen
 from qc_daemon.domain.label import DeclaredFibre, DeclaredLabel
-from storage.facts import AcquisitionFacts, FrameFacts, ReferenceFacts, accept
+from storage.blobs import BlobStore
+from storage.facts import (
+    AcceptedEntry,
+    AcquisitionFacts,
+    FrameFacts,
+    ReferenceFacts,
+    accept,
+    content_hashes,
+    content_sha256,
+)
 from storage.journal import EntryName, Journal, read_entry
-from storage.journal_entry import decode_entry, encode_entry, facts_sha256
+from storage.journal_entry import decode_entry, encode_facts, facts_sha256
 
 ENTRY = accept(acquisition(), 7, NOON)
-ENTRY_BYTES = encode_entry(ENTRY)
+FACTS, ALONE = ENTRY.facts, AcceptedEntry(ENTRY.facts, {})
+ENTRY_BYTES = encode_facts(FACTS)
 
 
 def opened_journal(folder) -> Journal:
@@ -28,10 +39,16 @@ def opened_journal(folder) -> Journal:
     return Journal(folder / "journal", folder / "quarantine")
 
 
+def blobs_of(folder) -> BlobStore:
+    blobs = BlobStore(folder / "blobs")
+    blobs.make_folders()
+    return blobs
+
+
 def test_an_entry_is_read_back_as_it_was_accepted(tmp_path):
-    path = opened_journal(tmp_path).append(ENTRY)
-    assert path.name == f"000000007-{ENTRY.facts.id}.acq"
-    assert read_entry(path) == ENTRY
+    path = opened_journal(tmp_path).begin(ENTRY, blobs_of(tmp_path))()
+    assert path.name == f"000000007-{FACTS.id}.acq"
+    assert read_entry(path) == ALONE
 
 
 @settings(max_examples=200, deadline=None)
@@ -51,8 +68,8 @@ def test_an_altered_file_is_never_read_as_an_entry(position, bit):
 
 
 def test_a_file_under_the_name_of_another_acquisition_is_refused(tmp_path):
-    path = opened_journal(tmp_path).append(ENTRY)
-    other = path.with_name(str(EntryName(8, ENTRY.facts.id)))
+    path = opened_journal(tmp_path).begin(ENTRY, blobs_of(tmp_path))()
+    other = path.with_name(str(EntryName(8, FACTS.id)))
     path.rename(other)
     with pytest.raises(IntegrityError, match=r"000000008-.* holds 000000007-"):
         read_entry(other)
@@ -60,7 +77,7 @@ def test_a_file_under_the_name_of_another_acquisition_is_refused(tmp_path):
 
 def test_a_whole_file_of_a_newer_format_is_left_to_newer_software(tmp_path):
     body = ENTRY_BYTES[:-32].replace(b"QCACQ001", b"QCACQ002", 1)
-    path = opened_journal(tmp_path).append(ENTRY)
+    path = opened_journal(tmp_path).begin(ENTRY, blobs_of(tmp_path))()
     path.write_bytes(body + hashlib.sha256(body).digest())
     with pytest.raises(StoreUnavailable, match=r"\.acq: journal format 'QCACQ002'; this software reads"):
         read_entry(path)
@@ -68,23 +85,39 @@ def test_a_whole_file_of_a_newer_format_is_left_to_newer_software(tmp_path):
 
 def test_an_entry_that_left_the_journal_is_none(tmp_path):
     journal = opened_journal(tmp_path)
-    path = journal.append(ENTRY)
+    path = journal.begin(ENTRY, blobs_of(tmp_path))()
     journal.remove(path)
     assert read_entry(path) is None
 
 
-def test_file_and_name_are_flushed_before_an_entry_is_accepted(tmp_path, monkeypatch):
-    journal = opened_journal(tmp_path)
-    flushed: list[str] = []
-    real_fsync = os.fsync
+def test_files_and_names_are_flushed_before_an_entry_is_accepted(tmp_path, monkeypatch):
+    """First all bytes, then all names, the entry's after those of its contents."""
+    journal, blobs = opened_journal(tmp_path), blobs_of(tmp_path)
+    contents = blobs.new_files(ENTRY.contents)
+    done: list[tuple[str, str]] = []
+    guard = threading.Lock()
+    real_fsync, real_replace = os.fsync, Path.replace
 
     def recording_fsync(descriptor: int) -> None:
-        flushed.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        with guard:
+            done.append(("flush", str(Path(f"/proc/self/fd/{descriptor}").readlink())))
         real_fsync(descriptor)
 
+    def recording_replace(path: Path, target: Path) -> None:
+        done.append(("name", str(target)))
+        real_replace(path, target)
+
     monkeypatch.setattr(os, "fsync", recording_fsync)
-    path = journal.append(ENTRY)
-    assert flushed == [f"{path}.tmp", str(path.parent)]
+    monkeypatch.setattr(Path, "replace", recording_replace)
+    path = journal.begin(ENTRY, blobs)()
+    files = [*(file.path for file in contents), path]
+    count = len(files)
+    assert count == 5
+    assert {what for what, _ in done[:count]} == {"flush"}
+    unfinished = {str(file.unfinished) for file in contents} | {f"{path}.tmp"}
+    assert {place for _, place in done[:count]} == unfinished
+    assert done[count : 2 * count] == [("name", str(file)) for file in files]
+    assert sorted(done[2 * count :]) == sorted({("flush", str(file.parent)) for file in files})
 
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])
@@ -97,13 +130,13 @@ def test_after_a_failed_write_nothing_more_is_accepted(tmp_path, monkeypatch, co
     with monkeypatch.context() as faulty:
         faulty.setattr(os, "fsync", failing_fsync)
         with pytest.raises(StoreUnavailable, match="the acquisition is not accepted"):
-            journal.append(ENTRY)
+            journal.begin(ENTRY, blobs_of(tmp_path))()
     assert journal.pending() == []
     assert os.strerror(code) in str(journal.stopped)
     with pytest.raises(StoreUnavailable, match="nothing is accepted until a restart"):
-        journal.append(ENTRY)
+        journal.begin(ENTRY, blobs_of(tmp_path))()
     assert list((tmp_path / "journal").iterdir()) == []
-    assert opened_again(journal, tmp_path).append(ENTRY).exists()
+    assert opened_again(journal, tmp_path).begin(ENTRY, blobs_of(tmp_path))().exists()
 
 
 def opened_again(_stopped: Journal, folder) -> Journal:
@@ -113,7 +146,7 @@ def opened_again(_stopped: Journal, folder) -> Journal:
 
 def test_a_quarantined_file_is_kept_beside_its_reason(tmp_path):
     journal = opened_journal(tmp_path)
-    path = journal.append(ENTRY)
+    path = journal.begin(ENTRY, blobs_of(tmp_path))()
     journal.quarantine(path, "torn")
     kept = tmp_path / "quarantine" / path.name
     assert kept.read_bytes() == ENTRY_BYTES
@@ -135,7 +168,7 @@ def test_a_quarantined_file_is_kept_beside_its_reason(tmp_path):
 def test_what_cannot_be_stored_is_refused_before_it_is_accepted(tmp_path, changes, message):
     journal = opened_journal(tmp_path)
     with pytest.raises(InputError, match=message):
-        journal.append(accept(acquisition(**changes), 1, NOON))
+        journal.begin(accept(acquisition(**changes), 1, NOON), blobs_of(tmp_path))
     assert list((tmp_path / "journal").iterdir()) == []
     assert journal.stopped is None
 
@@ -191,4 +224,5 @@ def test_any_acquisition_survives_the_journal(names, figures, moment, with_white
         1,
         moment,
     )
-    assert decode_entry(encode_entry(accepted)) == accepted
+    assert decode_entry(encode_facts(accepted.facts)).facts == accepted.facts
+    assert content_hashes(accepted.facts) == tuple(map(content_sha256, accepted.contents.values()))

@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from builders_storage import NOON, acquisition, conclusion, specimen, station_store
+from builders_storage import NOON, acquisition, conclusion, specimen, station_store, waiting
+from pysqlite3 import dbapi2
 
 from qc_daemon.domain.errors import InputError, Retired
 from qc_daemon.domain.inspection import ReportFile
 from qc_daemon.domain.retention import EvidenceKind, RetentionRule
+from storage import sqlite_file
 from storage.facts import content_sha256
 from storage.fsck import check_station
 from storage.retention import plan_retention, retire
@@ -114,6 +116,28 @@ def test_bytes_that_are_stored_again_are_no_longer_gone(store, folder):
     retire(store, folder, IMAGES, LATER + timedelta(days=1))
     assert store.load_acquisition(number).frame.encoded == old.frame.encoded
     assert check_station(folder).problems == ()
+
+
+def test_what_waits_in_the_journal_keeps_its_bytes(store, folder):
+    """The same image again, accepted while the database did not answer: its row comes after the plan."""
+    old = acquisition(0)
+    store._now = lambda: LATER
+    path = waiting(folder, acquisition(7, frame=old.frame), 4)
+    retire(store, folder, IMAGES, NOON + timedelta(days=31))
+    assert not path.exists()
+    assert store.load_acquisition(4).frame.encoded == old.frame.encoded
+    retire(store, folder, IMAGES, NOON + timedelta(days=40))
+    assert check_station(folder).problems == ()
+
+
+def test_nothing_goes_while_acquisitions_wait(store, folder, monkeypatch):
+    monkeypatch.setattr(sqlite_file, "_WRITER_WAIT_S", 0.02)
+    waiting(folder, acquisition(7, frame=acquisition(0).frame), 4)
+    other = dbapi2.connect(folder / "qc.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert sum(one.contents for one in retire(store, folder, IMAGES, LATER)) == 0
+    other.close()
+    assert store.load_acquisition(1).frame is not None
 
 
 def test_a_run_that_was_killed_before_it_deleted_is_made_good(store, folder, monkeypatch):
