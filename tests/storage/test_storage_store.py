@@ -25,6 +25,7 @@ from builders_storage import (
     station_store,
     white_reference,
 )
+from sqlalchemy import event
 
 from qc_daemon.domain.errors import InputError, IntegrityError, StoreUnavailable
 from qc_daemon.domain.inspection import ReportFile
@@ -277,3 +278,16 @@ def test_two_threads_get_different_numbers(station):
             thread.join()
         assert sorted(given) == list(range(1, 16))
         assert store.unconcluded() == sorted(given)
+
+
+def test_an_inspection_takes_few_statements(tmp_path):
+    """Once instruments and models are known: 20 for all rows and their entries in the ledger."""
+    statements: list[str] = []
+    white = white_reference()
+    with station_store(tmp_path) as store:
+        event.listen(store._writing_engine, "before_cursor_execute", lambda *seen: statements.append(seen[2]))
+        for seed in range(2):
+            statements.clear()
+            about = acquisition(seed, white=white)
+            store.add_conclusion(store.add_acquisition(about).number, conclusion(about))
+    assert len(statements) <= 20, statements
