@@ -135,8 +135,8 @@ def test_no_page_has_a_serious_fault_of_accessibility(admin: Page, page: PageOnT
         "/people",
         "/account",
     ]
+    admin.goto(f"{page.address}/language/{language}?to=/account")
     for address in addresses:
-        admin.goto(f"{page.address}/language/{language}?to=/account")
         admin.goto(page.address + address)
         found += [
             f"{address} {fault['id']}: {fault['nodes'][0]['html'][:120]}"
