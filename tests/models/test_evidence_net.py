@@ -85,9 +85,9 @@ def test_influence_is_the_share_that_is_answered_otherwise(parts: tuple[str, ...
     arrays = inputs(net.config)
     whole = answer(net, arrays)
     assert whole["window_influence"].max() > 0.01
+    own = answer(net, [arrays[0], *arrays[1:2], *[0.0 * a for a in arrays[2:]]])
     for window in range(net.config.windows):
         hidden = bridged(arrays[0], window, net.config.bands // net.config.windows)
-        own = answer(net, [arrays[0], *arrays[1:2], *[0.0 * a for a in arrays[2:]]])
         moved = answer(net, [hidden, *arrays[1:2], *[0.0 * a for a in arrays[2:]]])
         held = whole["shares"] / own["shares"]  # what the image adds, as a factor of each share
         shares = moved["shares"] * held

@@ -1,13 +1,13 @@
 """A small world for the tests of ISiC-Net: three made-up fibres, and checkpoints trained on them."""
 
-import tempfile
+import fcntl
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.checkpoint import Checkpoint, TrainingRecord
+from models.checkpoint import Checkpoint, TrainingRecord, load_checkpoint
 from models.isic_net_config import CELL_PX, IsicNetConfig
 from models.preprocessing import ImageScale, SpectrumGrid
 from models.training.dataset import Dataset
@@ -16,6 +16,7 @@ from models.training.examples import CROP_MARGIN_PX, Examples
 
 FIBRES = ("hemp", "jute", "silk")
 AXIS_NM = np.linspace(1000.0, 1800.0, 90)
+SHARED: list[Path] = []  # the folder of the test run, which conftest.py fills in
 SCALE = ImageScale(side_px=64, um_per_pixel=1.0, min_um_per_pixel=0.5, max_um_per_pixel=1.5)
 
 
@@ -95,7 +96,15 @@ def covers_of(shares: NDArray[np.float64], cells: int) -> NDArray[np.uint8]:
 
 @cache
 def tiny_checkpoint() -> Checkpoint:
-    """A checkpoint with every part of the network, barely trained; written once a session."""
+    """A checkpoint with every part of the network, barely trained; written once a test run."""
+    (shared,) = SHARED
+    folder = shared / "tiny"
+    with (shared / "tiny.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process of the run may be writing it
+        return load_checkpoint(folder) if folder.exists() else _write_tiny_checkpoint(folder)
+
+
+def _write_tiny_checkpoint(folder: Path) -> Checkpoint:
     from models.isic_net import IsicNet
     from models.mindspore_import import ms
     from models.training.drawn_fits import drawn_anchor
@@ -110,7 +119,6 @@ def tiny_checkpoint() -> Checkpoint:
     record = TrainingRecord(
         ("made up: 48 specimens, 48 spectra",), (0.3, 0.3, 0.3), "48 others", 48, 0, 0, 0.1
     )
-    folder = Path(tempfile.mkdtemp(prefix="isic-net-test-")) / "tiny"
     held = tiny_examples(seed=1)
     return write_isic_checkpoint(
         folder, net, examples, held, Origin("dry mass", SCALE, record, seen_range(examples))
