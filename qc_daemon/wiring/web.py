@@ -27,9 +27,9 @@ from qc_daemon.settings.web import WebSection
 from qc_daemon.status import read_status
 from qc_daemon.wiring.archive import status_file
 from qc_daemon.wiring.calibration import duties_known_to
+from qc_daemon.wiring.database import open_inspections
 from qc_daemon.wiring.model_choice import COMPOSITION, chosen_checkpoint, station_models
 from qc_daemon.wiring.parity_record import kept_parity
-from qc_daemon.wiring.database import open_inspections
 
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
