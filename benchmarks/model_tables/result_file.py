@@ -5,10 +5,11 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from benchmarks.model_tables.scores import SpecimenScore
 
@@ -68,7 +69,7 @@ class ResultFile:
         """Add a line that is on disk when this returns."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a+b") as stream:
-            line = json.dumps(asdict(measurement), ensure_ascii=False)
+            line = json.dumps(asdict(measurement, dict_factory=_measured_only), ensure_ascii=False)
             stream.write(f"{_line_break(self._path)}{line}\n".encode())
             stream.flush()
             os.fsync(stream.fileno())
@@ -90,6 +91,10 @@ def _git(*arguments: str) -> str:
         [git, "-C", str(Path(__file__).parent), *arguments], capture_output=True, text=True, check=False
     )
     return asked.stdout.strip()
+
+
+def _measured_only(fields: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in fields if value is not None}
 
 
 def _parsed(line: str) -> Measurement | None:

@@ -63,10 +63,10 @@ class SpecimenScore:
     scans: int
     named_rightly: float
     error_pp: float
-    coverage: float | None
-    width_pp: float | None
-    novelty: float | None
-    unknown: float | None
+    coverage: float | None = None
+    width_pp: float | None = None
+    novelty: float | None = None
+    unknown: float | None = None
     main_error_pp: float | None = None
 
 

@@ -203,10 +203,9 @@ def _scores(examples: Examples, answers: Answers) -> Iterator[SpecimenScore]:
             novel=False,
             scans=1,
             named_rightly=float(answers.main[row] == main[row]),
-            error_pp=100.0 * float(error[row, present].mean()),
-            main_error_pp=100.0 * float(error[row, main[row]]),
-            coverage=None, width_pp=None, novelty=None, unknown=None,
-        )  # fmt: skip
+            error_pp=round(100.0 * float(error[row, present].mean()), 4),
+            main_error_pp=round(100.0 * float(error[row, main[row]]), 4),
+        )
 
 
 def _main_table(measured: Sequence[Measurement]) -> str:
