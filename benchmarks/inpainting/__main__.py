@@ -19,11 +19,12 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import track
 
+from benchmarks.docs_section import put_section
 from benchmarks.inpainting.contestants import Contestant, contestants
 from benchmarks.inpainting.pictures import Case, cases
 from benchmarks.inpainting.results import RESULTS, Results, read_results, write_results
 from benchmarks.inpainting.scores import score
-from benchmarks.inpainting.tables import DOCS, into_docs, markdown
+from benchmarks.inpainting.tables import DOCS, markdown
 from benchmarks.inpainting.tasks import fibre_shares, weave_periods
 from benchmarks.model_tables.result_file import provenance
 from models.filling_methods import FSR, GAUSSIAN, TELEA, FillMethod, open_pmpn
@@ -48,7 +49,7 @@ def main() -> None:
     section = markdown(results)
     Console().print(Markdown(section)) if sys.stdout.isatty() else print(section)
     if arguments.docs:
-        into_docs(DOCS, section)
+        put_section(DOCS, section)
 
 
 def run(arguments: argparse.Namespace, data: Path) -> Results:

@@ -1,6 +1,5 @@
 """The results as markdown, and into docs/inpainting.md."""
 
-import re
 from pathlib import Path
 from statistics import fmean
 
@@ -8,13 +7,13 @@ from benchmarks.inpainting.results import Results
 from models.training.free_form_masks import BINS
 
 DOCS = Path(__file__).parents[2] / "docs" / "inpainting.md"
-HEADING = "## Measured"
+_HEADING = "## Measured"
 
 
 def markdown(results: Results) -> str:
     """Return the section "Measured"."""
     parts = [
-        HEADING,
+        _HEADING,
         "",
         "Written by `make bench-inpainting`; pictures that the network has not learnt from.",
     ]
@@ -23,19 +22,6 @@ def markdown(results: Results) -> str:
     for task in dict.fromkeys(one.task for one in results.tasks):
         parts += ["", f"### Error of the {task}", "", *_task_table(results, task)]
     return "\n".join([*parts, "", _origin(results), ""])
-
-
-def into_docs(path: Path, section: str) -> None:
-    """Put the section in the place of the old one, or at the end."""
-    text = path.read_text(encoding="utf-8") if path.is_file() else "# Inpainting\n"
-    old = re.compile(rf"^{HEADING}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
-    found = old.search(text)
-    text = (
-        f"{text[: found.start()]}{section}\n{text[found.end() :]}"
-        if found
-        else f"{text.rstrip()}\n\n{section}"
-    )
-    path.write_text(f"{text.rstrip()}\n", encoding="utf-8")
 
 
 def _table(results: Results, kind: str) -> list[str]:

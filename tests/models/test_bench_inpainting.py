@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.docs_section import put_section
 from benchmarks.inpainting import __main__ as bench
 from benchmarks.inpainting.contestants import Contestant
 from benchmarks.inpainting.pictures import Case, cases
 from benchmarks.inpainting.results import read_results
 from benchmarks.inpainting.scores import score
-from benchmarks.inpainting.tables import into_docs
 from benchmarks.inpainting.tasks import ABSENT, IGNORED, period_px, weave_periods
 from models.filling_methods import fill_telea
 
@@ -96,7 +96,7 @@ def test_a_killed_run_goes_on_and_another_checkpoint_begins_anew(data, tmp_path,
 def test_the_section_takes_the_place_of_the_old_one_in_the_docs(tmp_path):
     docs = tmp_path / "inpainting.md"
     docs.write_text("# T\n\n## Measured\n\nold\n\n## After\n\nkept\n")
-    into_docs(docs, "## Measured\n\nnew\n")
+    put_section(docs, "## Measured\n\nnew\n")
     assert docs.read_text() == "# T\n\n## Measured\n\nnew\n\n## After\n\nkept\n"
-    into_docs(docs, "## Measured\n\nnewer\n")
+    put_section(docs, "## Measured\n\nnewer\n")
     assert docs.read_text().count("## Measured") == 1
