@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from builders_storage import acquisition, conclusion, same, station_store
+from builders_storage import acquisition, conclusion, same, station_store, waiting
 
 from qc_daemon.domain.errors import InputError, IntegrityError
 from storage.backup import backup_station, restore_station
@@ -66,21 +66,13 @@ def test_a_station_is_copied_whole_while_it_writes(station, tmp_path):
     assert counts[0] >= 3
 
 
-def test_what_waits_in_the_journal_is_copied_too(station, tmp_path, monkeypatch):
-    with station_store(station) as store:
-        monkeypatch.setattr(store, "_bring_in", _busy)
-        store.add_acquisition(acquisition(5))
-        done = backup_station(station, tmp_path / "backup")
+def test_what_waits_in_the_journal_is_copied_too(station, tmp_path):
+    waiting(station, acquisition(5), 4)
+    done = backup_station(station, tmp_path / "backup")
     assert (done.found.ok, done.found.checked.journal) == (True, 1)
     restore_station(tmp_path / "backup", tmp_path / "restored")
     with station_store(tmp_path / "restored") as store:
         assert store.recover().drained.stored == (4,)
-
-
-def _busy(_path, _entry):
-    from storage.database import DatabaseBusy
-
-    raise DatabaseBusy("locked")
 
 
 def test_a_backup_is_never_restored_over_a_station(station, tmp_path):
