@@ -42,7 +42,7 @@ class RealPostgres:
 
     def copy_database(self, name: str, copy: str) -> None:
         """Make a copy of a database; whoever is still connected to it is sent off first, or it is refused."""
-        self._ask(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        self._ask(f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{name}'")
         self._ask(f"CREATE DATABASE {copy} TEMPLATE {name}")
 
     def url(self, database: str) -> str:
