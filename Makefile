@@ -18,7 +18,7 @@ screenshots: $(READY)
 
 # Two files at a time: many tests wait on instruments, as a line does.
 test: $(READY)
-	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: lint test
 

@@ -44,7 +44,7 @@ def test_the_released_checkpoint_is_small_and_knows_six_fibres(predictor: IsicPr
 def test_on_virtual_specimens_the_image_helps_and_intervals_hold(
     predictor: IsicPredictor, tmp_path: Path
 ) -> None:
-    dataset = write_mill(tmp_path / "mill", 60, 4711)
+    dataset = write_mill(tmp_path / "mill", 40, 4711)
     cleaner = DebrisCleaner(TELEA)
     both = evaluate(predictor, cleaner, dataset)[0]
     alone = evaluate(predictor, cleaner, dataset, use_images=False)[0]

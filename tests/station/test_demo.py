@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -124,17 +125,11 @@ def require_agreement(folder: Path, tmp_path: Path) -> int:
     return len(rows)
 
 
-def test_recorded_swatches_over_the_wire_agree_with_a_prediction(qc_data: Path, tmp_path: Path) -> None:
-    assert require_agreement(qc_data / "nirscan_swatches", tmp_path) == 161
-
-
-def test_a_recorded_stream_over_the_wire_agrees_with_a_prediction(qc_data: Path, tmp_path: Path) -> None:
-    """The short form: every 100th scan of the stream of 4,001."""
-    whole = qc_data / "nirscan_3garments"
-    part = tmp_path / "stream"
+def every(step: int, whole: Path, part: Path) -> Path:
+    """Write a folder with each step-th row of a recorded one."""
     part.mkdir()
     lines = (whole / "samples.csv").read_text(encoding="utf-8").splitlines()
-    kept = list(range(0, len(lines) - 1, 100))
+    kept = list(range(0, len(lines) - 1, step))
     (part / "samples.csv").write_text(
         "\n".join([lines[0], *(lines[1 + row] for row in kept)]), encoding="utf-8"
     )
@@ -142,12 +137,24 @@ def test_a_recorded_stream_over_the_wire_agrees_with_a_prediction(qc_data: Path,
         rows = len(lines) - 1
         cut = {key: array[kept] if len(array) == rows else array for key, array in arrays.items()}
     np.savez(part / "spectra.npz", **cut)
-    assert require_agreement(part, tmp_path) == 41
+    if (whole / "images").is_dir():
+        shutil.copytree(whole / "images", part / "images")
+    return part
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "rows"), [("nirscan_swatches", 4, 41), ("nirscan_3garments", 100, 41)]
+)
+def test_recorded_scans_over_the_wire_agree_with_a_prediction(
+    name: str, step: int, rows: int, qc_data: Path, tmp_path: Path
+) -> None:
+    assert require_agreement(every(step, qc_data / name, tmp_path / "part"), tmp_path) == rows
 
 
 @pytest.mark.slow
-def test_the_whole_recorded_stream_agrees(qc_data: Path, tmp_path: Path) -> None:
-    assert require_agreement(qc_data / "nirscan_3garments", tmp_path) == 4001
+@pytest.mark.parametrize(("name", "rows"), [("nirscan_swatches", 161), ("nirscan_3garments", 4001)])
+def test_all_recorded_scans_over_the_wire_agree(name: str, rows: int, qc_data: Path, tmp_path: Path) -> None:
+    assert require_agreement(qc_data / name, tmp_path) == rows
 
 
 def _record_of(certificate: Path) -> dict:
