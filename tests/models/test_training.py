@@ -27,7 +27,7 @@ from models.training.isic_fitting import (
     training_step,
 )
 from models.training.linear_anchor import fit_anchor
-from models.training.train_isic_net import split_examples, train_isic_net
+from models.training.train_isic_net import epochs_to_fit, split_examples, train_isic_net
 from qc_daemon.domain.errors import DatasetError, InputError
 from qc_daemon.domain.spectrum import Spectrum
 
@@ -184,6 +184,17 @@ def test_micrographs_of_known_scale_are_read_at_the_models_scale(tmp_path: Path)
     side = SCALE.side_px + CROP_MARGIN_PX
     assert examples.images.shape == (1, side, side)
     assert list(examples.image_of) == [0, -1, -1, -1]
+
+
+def test_few_specimens_of_few_compositions_are_left_to_the_calibration() -> None:
+    examples = tiny_examples(24)
+    cotton = np.linspace(0.1, 0.9, 24)
+    many = replace(examples, shares=np.stack([cotton, 1.0 - cotton, 0.0 * cotton], axis=1))
+    nine = replace(many, shares=many.shares[np.arange(24) % 9])
+    pure = replace(many, shares=many.shares.round())
+    assert epochs_to_fit(many, few=True) is None
+    assert epochs_to_fit(nine, few=True) == epochs_to_fit(pure, few=True) == 0
+    assert epochs_to_fit(nine, few=False) is None
 
 
 def test_a_blend_has_the_shares_of_what_was_mixed() -> None:
