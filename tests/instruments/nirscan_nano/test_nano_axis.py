@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from nano_builders import AXIS
 
@@ -63,6 +63,7 @@ def test_an_axis_in_32_bit_floats_can_be_carried() -> None:
     assert np.abs(found - wanted).max() < 1e-4
 
 
+@example(1720.0, -0.9377339977639227, -0.00028, 900, 1500, 46)
 @given(
     st.floats(1720.0, 1830.0),
     st.floats(-0.95, -0.88),
@@ -78,7 +79,8 @@ def test_any_axis_of_a_device_is_found_again_from_six_decimals(
         written = np.round(wavelengths_nm(ColumnAxis(c0, c1, c2, start_nm, end_nm, patterns, 6)), 6)
     except ValueError:
         assume(False)  # more patterns than columns, or a range beyond the array
-    assert np.abs(wavelengths_nm(column_axis(written)) - written).max() < 1e-6
+    # A quadratic through wavelengths that are half a digit off is off by up to twice as much at its ends.
+    assert np.abs(wavelengths_nm(column_axis(written)) - written).max() < 2e-6
 
 
 @pytest.mark.parametrize(
