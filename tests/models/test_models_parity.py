@@ -7,7 +7,7 @@ import onnx
 import pytest
 from tiny_isic import tiny_checkpoint
 
-from models.checkpoint import write_manifest
+from models.checkpoint import RELEASED, load_checkpoint, write_manifest
 from models.parity import compare_runtimes
 from models.sealed_folder import seal_files
 from qc_daemon.cli import main
@@ -47,3 +47,7 @@ def nudge_a_weight(path: Path) -> None:
     weights.CopyFrom(onnx.numpy_helper.from_array(shifted.astype("float32"), weights.name))
     path.chmod(0o600)
     onnx.save(model, path)
+
+
+def test_the_released_network_answers_alike_in_both() -> None:
+    assert compare_runtimes(load_checkpoint(RELEASED), drawn=4).ok
