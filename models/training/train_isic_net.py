@@ -37,7 +37,7 @@ BANDS = 160
 RATE_WITH_IMAGES, DECAY_WITH_IMAGES = 8e-4, 0.05  # of a network that starts from thousands of specimens
 _PURE = 0.999
 # With fewer compositions of blends, each of a fabric or two, a network learns the fabrics: on recorded
-# cotton/polyester its correction helped other pieces of them and harmed each composition left out.
+# cotton/polyester its correction harmed five of six compositions that were left out.
 _LEAST_BLENDS = 10
 BASIS = "as labelled, percent by mass"
 _LEAST_IMAGES = 200  # micrographs below which an image encoder cannot be trained from nothing
