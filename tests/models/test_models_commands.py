@@ -4,12 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from command_line import Ran
 
 from models.checkpoint import GOLDEN, RELEASED, Checkpoint, load_checkpoint, write_manifest
 from models.sealed_folder import seal_files
@@ -23,17 +23,6 @@ from qc_daemon.wiring.model_choice import chosen_checkpoint
 from qc_daemon.wiring.station import open_judges
 
 EMULATED = '[station]\nfolder = "{folder}"\n[emulated_line]\nspecimens = 2\n[judgement]\n'
-
-
-@dataclass(frozen=True)
-class Ran:
-    status: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.out)
 
 
 class Station:
