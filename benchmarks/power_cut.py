@@ -171,7 +171,7 @@ def _station(folder: Path) -> SqlInspectionStore:
 
 
 def _no_pixels(_encoded: bytes, _name: str) -> NDArray[np.uint8]:
-    raise NotImplementedError("nothing here looks at images")
+    raise AssertionError("the store asked for the pixels of an image, which no step here may need")
 
 
 def _acquisition(seed: int) -> Acquisition:

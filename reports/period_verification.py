@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pypdf import PdfReader
@@ -14,11 +15,11 @@ from reports.daily_report import DAY_SCHEMA
 from reports.lot_report import LOT_SCHEMA, RECORD_NAME
 from reports.lot_wording import HEADINGS
 from reports.period_read_back import expected_of_day, expected_of_lot
-from reports.read_back import Expected, squeezed
+from reports.read_back import Expected, unsaid
 from reports.record import sha256
-from reports.seal import is_intact, seal_of
-from reports.verification import opened
-from reports.wording import LANGUAGES, Language
+from reports.seal import seal_findings
+from reports.verification import opened, pages_by_language
+from reports.wording import Language
 
 _EXPECTED: Mapping[str, Callable[[Mapping[str, Any], Language], Iterator[Expected]]] = {
     LOT_SCHEMA: expected_of_lot,
@@ -48,21 +49,13 @@ def check_period_report(pdf: bytes, name: str) -> PeriodCheck:
         InputError: the file is not a PDF, or not a report of a station.
     """
     reader = opened(pdf, name, RECORD_NAME)
-    checked, problems, ledger = [], [], None
-    if is_intact(pdf):
-        checked.append(f"seal: every byte is as it was sealed ({seal_of(pdf)})")
-    else:
-        problems.append("seal: the file was changed after it was written")
+    checked, problems = seal_findings(pdf)
+    ledger = None
     try:
         record = _record(reader)
         ledger = LedgerHead(**record["ledger"]) if record["ledger"] else None
-        pages = _pages_by_language(reader)
-        missing = [
-            f'page in {language}: {expected.what}: expected "{" ".join(expected.pieces)}" as in the record'
-            for language, text in pages.items()
-            for expected in _EXPECTED[record["schema"]](record, language)
-            if not expected.is_said_in(text)
-        ]
+        pages = pages_by_language(reader, HEADINGS["end"])
+        missing = unsaid(pages, partial(_EXPECTED[record["schema"]], record))
     except (KeyError, TypeError, ValueError, AttributeError, PyPdfError) as error:
         problems.append(f"record: {RECORD_NAME} is not a record ({type(error).__name__}: {error})")
     else:
@@ -85,15 +78,3 @@ def _record(reader: PdfReader) -> dict[str, Any]:
     (content,) = reader.attachments[RECORD_NAME]
     record: dict[str, Any] = json.loads(content)
     return record
-
-
-def _pages_by_language(reader: PdfReader) -> Mapping[Language, str]:
-    """Return the text of the pages of each language, without spaces; its last words tell which it is."""
-    found: dict[Language, str] = {}
-    waiting = ""
-    for page in reader.pages:
-        waiting += squeezed(page.extract_text())
-        for language in LANGUAGES:
-            if squeezed(HEADINGS["end"].of(language)) in waiting:
-                found[language], waiting = waiting, ""
-    return found

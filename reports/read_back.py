@@ -4,7 +4,7 @@ It reads the record as anyone may who has nothing but the file, and words it ane
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,16 @@ class Expected:
         """Tell whether a text without spaces says it."""
         pattern = ".{0,60}?".join(re.escape(squeezed(piece)) for piece in self.pieces)
         return re.search(pattern, text) is not None
+
+
+def unsaid(pages: Mapping[Language, str], expected_in: Callable[[Language], Iterator[Expected]]) -> list[str]:
+    """Return, in words, what the text of the pages of each language should say and does not."""
+    return [
+        f'page in {language}: {expected.what}: expected "{" ".join(expected.pieces)}" as in the record'
+        for language, text in pages.items()
+        for expected in expected_in(language)
+        if not expected.is_said_in(text)
+    ]
 
 
 def squeezed(text: str) -> str:

@@ -31,3 +31,10 @@ def is_intact(pdf: bytes) -> bool:
         return False
     bare = pdf.replace(b"sha256:" + seal.encode(), PLACEHOLDER.encode())
     return hashlib.sha256(bare).hexdigest() == seal
+
+
+def seal_findings(pdf: bytes) -> tuple[list[str], list[str]]:
+    """Return what is well with the seal of a PDF, and what is wrong, in words."""
+    if is_intact(pdf):
+        return [f"seal: every byte is as it was sealed ({seal_of(pdf)})"], []
+    return [], ["seal: the file was changed after it was written"]

@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pypdf import PdfReader
@@ -12,10 +13,10 @@ from pypdf.errors import PyPdfError
 from qc_daemon.domain.errors import InputError
 from qc_daemon.domain.surroundings import SignedBy
 from reports.certificate_wording import LIMITS
-from reports.read_back import expected_texts, moment, squeezed
+from reports.read_back import expected_texts, moment, squeezed, unsaid
 from reports.record import ATTACHMENT_NAME, SCHEMA, sha256
-from reports.seal import is_intact, seal_of
-from reports.wording import LANGUAGES, Language
+from reports.seal import seal_findings
+from reports.wording import LANGUAGES, Language, Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +56,11 @@ def check_certificate(pdf: bytes, name: str) -> CertificateCheck:
         InputError: the file is not a PDF, or not a certificate of a station.
     """
     reader = opened(pdf, name, ATTACHMENT_NAME)
-    checked, problems = [], []
-    if is_intact(pdf):
-        checked.append(f"seal: every byte is as it was sealed ({seal_of(pdf)})")
-    else:
-        problems.append("seal: the file was changed after it was written")
+    checked, problems = seal_findings(pdf)
     try:
         record = _record(reader)
-        pages = _pages_by_language(reader)
-        missing = [
-            f'page in {language}: {expected.what}: expected "{" ".join(expected.pieces)}" as in the record'
-            for language, text in pages.items()
-            for expected in expected_texts(record, language)
-            if not expected.is_said_in(text)
-        ]
+        pages = pages_by_language(reader, LIMITS[0])
+        missing = unsaid(pages, partial(expected_texts, record))
         claims = _claims(record, pdf)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         broken = f"record: {ATTACHMENT_NAME} is not a record of {SCHEMA} ({type(error).__name__}: {error})"
@@ -108,18 +100,22 @@ def _record(reader: PdfReader) -> dict[str, Any]:
     return record
 
 
-def _pages_by_language(reader: PdfReader) -> Mapping[Language, str]:
-    """Return the text of the pages of each language, without spaces; footers stay in."""
+def pages_by_language(reader: PdfReader, last_words: Words) -> Mapping[Language, str]:
+    """Return the text of the pages of each language, without spaces; its last words tell which it is.
+
+    Raises:
+        ValueError: a page cannot be read.
+    """
     try:
         texts = [squeezed(page.extract_text()) for page in reader.pages]
     except PyPdfError as error:
         raise ValueError(str(error)) from error
     found: dict[Language, str] = {}
     waiting = ""
-    for text in texts:  # the sentence that tells the language stands on the last page of each
+    for text in texts:
         waiting += text
         for language in LANGUAGES:
-            if squeezed(LIMITS[0].of(language)) in waiting:
+            if squeezed(last_words.of(language)) in waiting:
                 found[language], waiting = waiting, ""
     return found
 
